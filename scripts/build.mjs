@@ -1,0 +1,114 @@
+#!/usr/bin/env node
+// Builds the native code with plain CMake:
+//   node scripts/build.mjs [--kind release|sanitize|thread] [--cuda auto|on|off] [--tests] [--verbose]
+// release   build/Release/bnlstm.node, where the loader looks first
+// sanitize  build/sanitize/bnlstm.node with AddressSanitizer and UndefinedBehaviorSanitizer
+// thread    build/thread: the native tests alone, with ThreadSanitizer
+// Also for users of the package on a platform without a prebuilt addon, so nothing here may need
+// a development dependency. Environment: CXX; CI or BNLSTM_WERROR=1 makes warnings errors.
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { withLock } from './lock.mjs';
+import { buildTools, checkNode, fail, root, run, Stop } from './tools.mjs';
+
+const kinds = {
+  release: { folder: 'build/Release', sanitize: '', target: 'bnlstm' },
+  sanitize: { folder: 'build/sanitize', sanitize: 'address,undefined', target: 'bnlstm' },
+  thread: { folder: 'build/thread', sanitize: 'thread', target: undefined },
+};
+
+/** @typedef {{ kind: string, cuda: string, tests: boolean, verbose: boolean }} Options */
+
+function nodeIncludes() {
+  const require = createRequire(import.meta.url);
+  try {
+    return [
+      dirname(require.resolve('node-addon-api/napi.h')),
+      join(dirname(require.resolve('node-api-headers/package.json')), 'include'),
+    ];
+  } catch {
+    throw new Stop('node-addon-api or node-api-headers is not installed: run npm install');
+  }
+}
+
+/** Where a CUDA compiler is on PATH: when that changes, CMake must look again. */
+function findNvcc() {
+  const folders = (process.env.PATH ?? '').split(':');
+  return folders.map((folder) => join(folder, 'nvcc')).find((file) => existsSync(file));
+}
+
+/**
+ * Configures and builds. The caller holds the lock.
+ * @param {Partial<Options>} [options]
+ */
+export async function build(options = {}) {
+  const { kind = 'release', cuda = 'auto', tests = false, verbose = false } = options;
+  const { folder, sanitize, target } = kinds[/** @type {keyof typeof kinds} */ (kind)] ?? {};
+  if (folder === undefined)
+    throw new Stop(`--kind must be one of ${Object.keys(kinds).join(', ')}`);
+  if (!['auto', 'on', 'off'].includes(cuda)) throw new Stop('--cuda must be auto, on or off');
+
+  const { compiler, generator } = buildTools();
+  const werror = Boolean(process.env.CI || process.env.BNLSTM_WERROR);
+  const directory = join(root, folder);
+  const configure = ['-S', root, '-B', directory, '-G', generator];
+  const settings = {
+    CMAKE_CXX_COMPILER: compiler,
+    CMAKE_BUILD_TYPE: 'Release',
+    CMAKE_LIBRARY_OUTPUT_DIRECTORY: directory,
+    CMAKE_RUNTIME_OUTPUT_DIRECTORY: directory,
+    BNLSTM_NODE_INCLUDE: nodeIncludes().join(';'),
+    BNLSTM_CUDA: cuda.toUpperCase(),
+    BNLSTM_SANITIZE: sanitize,
+    BNLSTM_TESTS: tests || target === undefined ? 'ON' : 'OFF',
+    BNLSTM_WERROR: werror ? 'ON' : 'OFF',
+  };
+  for (const [name, value] of Object.entries(settings)) configure.push(`-D${name}=${value}`);
+
+  // CMake refuses, or silently keeps, what changed among these: then it starts afresh.
+  const facts = JSON.stringify([root, generator, compiler, process.env.CXXFLAGS, cuda, findNvcc()]);
+  const factsFile = join(directory, 'bnlstm-facts.json');
+  if (!existsSync(factsFile) || readFileSync(factsFile, 'utf8') !== facts) {
+    rmSync(directory, { recursive: true, force: true });
+    mkdirSync(directory, { recursive: true });
+  }
+  await run('configuring the native build', 'cmake', configure, verbose);
+  writeFileSync(factsFile, facts);
+
+  const targets = [];
+  if (target !== undefined) targets.push(target);
+  if (settings.BNLSTM_TESTS === 'ON') targets.push('bnlstm_native_test');
+  const jobs = String(availableParallelism());
+  const args = ['--build', directory, '--parallel', jobs, '--target', ...targets];
+  await run('the native build', 'cmake', args, verbose);
+}
+
+function options() {
+  try {
+    return parseArgs({
+      options: {
+        kind: { type: 'string', default: 'release' },
+        cuda: { type: 'string', default: 'auto' },
+        tests: { type: 'boolean', default: false },
+        verbose: { type: 'boolean', default: false },
+      },
+    }).values;
+  } catch (error) {
+    throw new Stop(/** @type {Error} */ (error).message);
+  }
+}
+
+async function main() {
+  checkNode();
+  const chosen = options();
+  const began = Date.now();
+  await withLock(() => build(chosen));
+  const seconds = ((Date.now() - began) / 1000).toFixed(1);
+  console.log(`bnlstm: built the native code (${chosen.kind}) in ${seconds} s`);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) main().catch(fail);
