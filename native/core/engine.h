@@ -1,0 +1,54 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/op.h"
+
+namespace bnlstm {
+
+/// Bytes of the blobs that only the engine can read. `saved` lives from forward to backward and
+/// `scratch` during the op, both in the arena; `packed` belongs to the network.
+struct OpSizes {
+  size_t saved = 0;
+  size_t scratch = 0;
+  size_t packed = 0;
+};
+
+/// What a run may be told from outside.
+struct RunContext {
+  int threads = 0;                               // at most this many; 0: the engine's choice
+  const std::atomic<bool>* cancelled = nullptr;  // set at disposal: long ops return early
+};
+
+/// A program bound to memory. The CPU replays a list; CUDA replays a captured graph.
+class Executable {
+ public:
+  virtual ~Executable() = default;
+  /// Runs every op in order, blocking. Throws Error with the name of the op that failed. Returns
+  /// early, leaving its outputs undefined, once `cancelled` is set.
+  virtual void Run(const RunContext& context) = 0;
+};
+
+/// An implementation of all ops on one kind of device, with its memory.
+class Engine {
+ public:
+  virtual ~Engine() = default;
+  /// The device's full name: `cpu:portable`, `cuda:0`.
+  virtual std::string name() const = 0;
+  /// Blob sizes of an op whose operands carry shapes but no memory.
+  virtual OpSizes Sizes(const OpArguments& op) const = 0;
+  /// Throws kUnsupported by the op's name for an op that this engine lacks.
+  virtual std::unique_ptr<Executable> Compile(const std::vector<OpArguments>& ops) const = 0;
+
+  /// Zeroed, aligned to 64 bytes. Throws kOutOfMemory.
+  virtual void* Allocate(size_t bytes) const = 0;
+  virtual void Free(void* memory, size_t bytes) const = 0;
+  virtual void Upload(void* device, const void* host, size_t bytes) const = 0;
+  virtual void Download(void* host, const void* device, size_t bytes) const = 0;
+};
+
+}  // namespace bnlstm

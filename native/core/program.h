@@ -1,0 +1,94 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/arena.h"
+#include "core/array.h"
+#include "core/engine.h"
+
+namespace bnlstm {
+
+/// Where a value lies: bytes into an array, or into the arena if that is null.
+struct Location {
+  std::shared_ptr<Array> array;
+  size_t offset = 0;
+};
+
+/// An op as it was recorded: operands with places instead of addresses.
+struct OpDescription {
+  struct Operand {
+    DType dtype = DType::kF32;
+    Shape shape;
+    std::optional<Location> location;  // absent: for sizes alone
+  };
+  std::string name;
+  std::map<std::string, Operand> operands;
+  std::map<std::string, Option> options;
+
+  /// As the engine wants it; addresses are null without `arena`.
+  OpArguments Bind(const Arena* arena) const;
+};
+
+/// A value that crosses between host and device at every run.
+struct Transfer {
+  DType dtype = DType::kF32;
+  Shape shape;  // the device's, time-major
+  Location location;
+  bool batch_major = false;       // the host has [B][T]... for the device's [T][B]...
+  std::optional<size_t> lengths;  // inputs: by which other input [B] i32 padding is zeroed
+
+  size_t bytes() const { return static_cast<size_t>(Count(shape)) * ByteSize(dtype); }
+};
+
+/// A part of the staging memory, in bytes.
+struct Span {
+  size_t offset = 0, bytes = 0;
+};
+
+struct ProgramDescription {
+  std::vector<OpDescription> ops;
+  std::vector<Transfer> inputs, outputs;
+  size_t arena_bytes = 0;
+};
+
+/// Ops that run in order, checked whole, with the values that the host gives and gets.
+class Program {
+ public:
+  /// Throws kInternal for a value outside its memory or a transfer that makes no sense.
+  Program(std::shared_ptr<const Engine> engine, ProgramDescription description);
+
+  size_t arena_bytes() const { return description_.arena_bytes; }
+  const std::vector<Transfer>& inputs() const { return description_.inputs; }
+  const std::vector<Transfer>& outputs() const { return description_.outputs; }
+  /// Owner's thread: whether all of its arrays are still there.
+  bool Usable() const;
+
+  /// Compiles it for this arena, unless that was done. Not while it runs.
+  void Bind(const Arena& arena);
+
+  /// What a run needs of staging memory: all inputs as the device wants them, all outputs as the
+  /// host does, and room to turn an output round.
+  size_t staging_bytes() const { return staging_bytes_; }
+  /// Lays the host's arrays, one for each input, into the staging memory.
+  void CopyIn(const std::vector<const void*>& from, std::byte* staging) const;
+  /// Uploads, runs, downloads. Once `cancelled` is set the outputs mean nothing.
+  void Run(const Arena& arena, std::byte* staging, const RunContext& context);
+  /// Where in the staging memory a run has left each output.
+  const std::vector<Span>& results() const { return results_; }
+
+ private:
+  void Check(const Location& location, DType dtype, const Shape& shape, const std::string& what);
+
+  std::shared_ptr<const Engine> engine_;
+  ProgramDescription description_;
+  std::vector<std::shared_ptr<Array>> arrays_;  // each once
+  std::vector<Span> given_, results_;           // in staging, by input and by output
+  size_t turn_offset_ = 0, staging_bytes_ = 0;
+  std::unique_ptr<Executable> executable_;
+  uint64_t generation_ = 0;  // of the arena that executable_ has addresses into
+};
+
+}  // namespace bnlstm

@@ -1,0 +1,167 @@
+#include "core/stream.h"
+
+#include <algorithm>
+#include <new>
+#include <utility>
+
+#include "core/cpus.h"
+
+namespace bnlstm {
+namespace {
+
+Fault Disposed() { return {kDisposed, "the stream was disposed before this was done"}; }
+
+}  // namespace
+
+Fault CurrentFault() {
+  try {
+    throw;
+  } catch (const Error& error) {
+    return {error.code(), error.what()};
+  } catch (const std::bad_alloc&) {
+    return {kOutOfMemory, "the process has not enough memory"};
+  } catch (const std::exception& error) {
+    return {kInternal, std::string("internal error: ") + error.what()};
+  } catch (...) {
+    return {kInternal, "internal error of an unknown type"};
+  }
+}
+
+Stream::Stream(std::shared_ptr<const Engine> engine, int threads)
+    : engine_(std::move(engine)), threads_(threads), thread_([this] { Loop(); }) {
+  ++Alive::streams;
+}
+
+std::shared_ptr<Array> Stream::NewArray(size_t bytes) {
+  auto array = std::make_shared<Array>(engine_, bytes);
+  std::erase_if(arrays_, [](const auto& known) { return known.expired(); });
+  arrays_.push_back(array);
+  return array;
+}
+
+std::shared_ptr<Program> Stream::NewProgram(ProgramDescription description) {
+  auto program = std::make_shared<Program>(engine_, std::move(description));
+  if (program->arena_bytes() > arena_.bytes()) GrowArena(program->arena_bytes());
+  program->Bind(arena_);
+  return program;
+}
+
+/// Every program is compiled anew before it runs again: the generation has changed.
+void Stream::GrowArena(size_t bytes) {
+  std::unique_lock lock(mutex_);  // held, so that no job starts before the memory has changed
+  drained_.wait(lock, [this] { return jobs_.empty() && !running_; });
+  arena_.Grow(engine_, bytes);
+}
+
+void Stream::Dispose(const std::shared_ptr<Array>& array) {
+  if (array->disposed() || closed_) return;
+  array->set_disposed();
+  Queue({[array] { array->Free(); }, nullptr});
+}
+
+void Stream::Close() {
+  if (std::exchange(closed_, true)) return;
+  cancelled_ = true;
+  {
+    std::lock_guard lock(mutex_);
+    closing_ = true;
+  }
+  Wake();
+  thread_.join();
+  for (const auto& known : arrays_) {
+    if (const auto array = known.lock()) {
+      array->set_disposed();
+      array->Free();
+    }
+  }
+  arena_.Clear();
+  staging_.Clear();
+  --Alive::streams;
+}
+
+void Stream::Run(std::shared_ptr<Program> program, std::byte* staging, Done done) {
+  Queue({[this, program = std::move(program), staging] {
+           program->Run(arena_, staging, RunContext{threads_, &cancelled_});
+         },
+         std::move(done)});
+}
+
+void Stream::Write(std::shared_ptr<Array> array, size_t offset, const std::byte* from, size_t bytes,
+                   Done done) {
+  Queue({[this, array = std::move(array), offset, from, bytes] {
+           engine_->Upload(array->data() + offset, from, bytes);
+         },
+         std::move(done)});
+}
+
+void Stream::Read(std::shared_ptr<Array> array, size_t offset, std::byte* into, size_t bytes,
+                  Done done) {
+  Queue({[this, array = std::move(array), offset, into, bytes] {
+           engine_->Download(into, array->data() + offset, bytes);
+         },
+         std::move(done)});
+}
+
+void Stream::Queue(Job job) {
+  {
+    std::lock_guard lock(mutex_);
+    if (closing_) throw Error(kDisposed, Disposed().message);
+    jobs_.push_back(std::move(job));
+  }
+  Wake();
+}
+
+void Stream::Wake() {
+  changes_.fetch_add(1);
+  changes_.notify_one();
+}
+
+void Stream::Loop() {
+  const bool spin = Cpus() > 1;  // the next step is often a few microseconds away
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    const uint32_t changes = changes_.load();
+    if (jobs_.empty()) {
+      if (closing_) return;
+      lock.unlock();
+      Await(changes_, changes, spin);
+      lock.lock();
+      continue;
+    }
+    Job job = std::move(jobs_.front());
+    jobs_.pop_front();
+    running_ = true;
+    lock.unlock();
+    Finish(job);
+    lock.lock();
+    running_ = false;
+    if (jobs_.empty()) drained_.notify_all();
+  }
+}
+
+void Stream::Finish(Job& job) {
+  std::optional<Fault> fault = Attempt(job);
+  job.work = nullptr;  // whoever hears of the end finds its memory free
+  if (job.done) job.done(std::move(fault));
+}
+
+std::optional<Fault> Stream::Attempt(const Job& job) {
+  if (!job.done) {
+    job.work();
+    return std::nullopt;
+  }
+  if (cancelled_) return Disposed();
+  if (poison_) {
+    return Fault{kPoisoned, "an earlier fault left this model in an unknown state: " +
+                                poison_->message + " (" + poison_->code + ")"};
+  }
+  try {
+    job.work();
+  } catch (...) {
+    if (!cancelled_) poison_ = CurrentFault();
+  }
+  if (cancelled_) return Disposed();
+  return poison_;
+}
+
+}  // namespace bnlstm
