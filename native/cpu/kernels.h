@@ -1,0 +1,48 @@
+#pragma once
+
+#include "cpu/engine.h"
+#include "ops/bn_lstm.h"
+#include "ops/concat.h"
+#include "ops/dropout.h"
+#include "ops/elementwise.h"
+#include "ops/embedding.h"
+#include "ops/last_step.h"
+#include "ops/linear.h"
+#include "ops/loss.h"
+#include "ops/optimizer.h"
+#include "ops/statistics.h"
+
+/// The CPU's implementation of each op, in the file that has the op's name. The contracts are in
+/// native/ops.
+namespace bnlstm::cpu {
+
+void Run(const ops::BnLstm& op, const Context& context);
+void Run(const ops::BnLstmBackward& op, const Context& context);
+void Run(const ops::BnLstmPack& op, const Context& context);
+OpSizes Sizes(const ops::BnLstm& op);
+OpSizes Sizes(const ops::BnLstmBackward& op);
+OpSizes Sizes(const ops::BnLstmPack& op);
+
+void Run(const ops::Linear& op, const Context& context);
+void Run(const ops::LinearBackward& op, const Context& context);
+void Run(const ops::Embedding& op, const Context& context);
+void Run(const ops::EmbeddingBackward& op, const Context& context);
+void Run(const ops::Concat& op, const Context& context);
+void Run(const ops::LastStep& op, const Context& context);
+void Run(const ops::LastStepBackward& op, const Context& context);
+void Run(const ops::Dropout& op, const Context& context);
+void Run(const ops::Add& op, const Context& context);
+void Run(const ops::Fill& op, const Context& context);
+
+void Run(const ops::CrossEntropy& op, const Context& context);
+void Run(const ops::CrossEntropyBackward& op, const Context& context);
+void Run(const ops::MeanSquaredError& op, const Context& context);
+void Run(const ops::MeanSquaredErrorBackward& op, const Context& context);
+
+void Run(const ops::GlobalNorm& op, const Context& context);
+void Run(const ops::RmsProp& op, const Context& context);
+void Run(const ops::Adam& op, const Context& context);
+void Run(const ops::CommitStep& op, const Context& context);
+void Run(const ops::UpdateStatistics& op, const Context& context);
+
+}  // namespace bnlstm::cpu

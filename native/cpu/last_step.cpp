@@ -1,0 +1,42 @@
+#include <algorithm>
+
+#include "cpu/kernels.h"
+#include "cpu/parallel.h"
+
+namespace bnlstm::cpu {
+namespace {
+
+template <class Op>
+int64_t LastStepOf(const Op& op, int64_t row) {
+  const int64_t length = op.lengths ? op.lengths.i32()[row] : op.steps;
+  Assert(length >= 1 && length <= op.steps, "a length lies outside [1, T]");
+  return length - 1;
+}
+
+}  // namespace
+
+void Run(const ops::LastStep& op, const Context& context) {
+  ParallelFor(context, op.batch, kMove * static_cast<double>(op.width), [&](Range range) {
+    for (int64_t n = range.begin; n < range.end; ++n) {
+      const float* from = op.x.f32() + (LastStepOf(op, n) * op.batch + n) * op.width;
+      std::copy(from, from + op.width, op.y.f32() + n * op.width);
+    }
+  });
+}
+
+void Run(const ops::LastStepBackward& op, const Context& context) {
+  const double moves = static_cast<double>(op.steps * op.width);
+  ParallelFor(context, op.batch, kMove * moves, [&](Range range) {
+    const int64_t count = (range.end - range.begin) * op.width;
+    for (int64_t t = 0; t < op.steps; ++t) {
+      std::fill_n(op.dx.f32() + (t * op.batch + range.begin) * op.width, count, 0.0f);
+    }
+    for (int64_t n = range.begin; n < range.end; ++n) {
+      const float* from = op.dy.f32() + n * op.width;
+      float* to = op.dx.f32() + (LastStepOf(op, n) * op.batch + n) * op.width;
+      std::copy(from, from + op.width, to);
+    }
+  });
+}
+
+}  // namespace bnlstm::cpu

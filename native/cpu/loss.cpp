@@ -1,0 +1,196 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "cpu/kernels.h"
+#include "cpu/parallel.h"
+#include "cpu/simd/clones.h"
+#include "cpu/simd/vector.h"
+
+namespace bnlstm::cpu {
+namespace {
+
+// Losses are summed by blocks of rows, each in order, and the blocks in order.
+constexpr int64_t kRowBlock = 64;
+constexpr double kExponential = 20;  // operations
+
+struct Partial {
+  double loss = 0;
+  int64_t correct = 0, counted = 0;
+};
+
+/// Calls sum_rows(begin, end) for all blocks of rows and adds up.
+template <class SumRows>
+Partial SumBlocks(int64_t rows, int64_t width, const Context& context, const SumRows& sum_rows) {
+  std::vector<Partial> parts(static_cast<size_t>((rows + kRowBlock - 1) / kRowBlock));
+  const double operations = kExponential * static_cast<double>(width * kRowBlock);
+  ParallelFor(context, static_cast<int64_t>(parts.size()), operations, [&](Range range) {
+    for (int64_t block = range.begin; block < range.end; ++block) {
+      const int64_t begin = block * kRowBlock;
+      parts[static_cast<size_t>(block)] = sum_rows(begin, std::min(begin + kRowBlock, rows));
+    }
+  });
+  Partial total;
+  for (const Partial& part : parts) {
+    total.loss += part.loss;
+    total.correct += part.correct;
+    total.counted += part.counted;
+  }
+  return total;
+}
+
+/// Before the kernels, which must not throw.
+template <class Op>
+void CheckTargets(const Op& op, int64_t begin, int64_t end) {
+  for (int64_t row = begin; row < end; ++row) {
+    const int32_t target = op.targets.i32()[row];
+    Assert((target >= 0 && target < op.classes) || !op.Counts(row),
+           "a target lies outside the classes");
+  }
+}
+
+/// A vector of the `count` numbers that are left; lanes beyond them are -infinity.
+BNLSTM_INLINE Vec LoadLogits(const float* p, int64_t count) {
+  if (count >= kLanes) return Load(p);
+  float lanes[kLanes];
+  for (int64_t i = 0; i < kLanes; ++i) {
+    lanes[i] = i < count ? p[i] : -std::numeric_limits<float>::infinity();
+  }
+  return Load(lanes);
+}
+
+/// softmax(x) = e^(x - max) / sum; NaN in a logit makes `sum` NaN.
+struct Softmax {
+  float max, sum;
+};
+
+BNLSTM_INLINE Softmax FindSoftmax(const float* logits, int64_t classes) {
+  Vec largest = Splat(-std::numeric_limits<float>::infinity());
+  for (int64_t c = 0; c < classes; c += kLanes) {
+    const Vec x = LoadLogits(logits + c, classes - c);
+    largest = Select(x > largest, x, largest);
+  }
+  float max = largest[0];
+  for (int lane = 1; lane < kLanes; ++lane) max = largest[lane] > max ? largest[lane] : max;
+  Vec sum = Splat(0);
+  for (int64_t c = 0; c < classes; c += kLanes) {
+    sum += Exp(LoadLogits(logits + c, classes - c) - Splat(max));
+  }
+  return {max, Sum(sum)};
+}
+
+/// Whether the target is the first of the largest logits; false if one is NaN.
+BNLSTM_INLINE bool IsLargest(const float* logits, int64_t classes, int64_t target) {
+  const float value = logits[target];
+  int yes = value == value;
+  for (int64_t c = 0; c < target; ++c) yes &= logits[c] < value;
+  for (int64_t c = target + 1; c < classes; ++c) yes &= logits[c] <= value;
+  return yes != 0;
+}
+
+BNLSTM_CLONES
+Partial CrossEntropyRows(const ops::CrossEntropy& op, int64_t begin, int64_t end) {
+  Partial partial;
+  for (int64_t row = begin; row < end; ++row) {
+    if (!op.Counts(row)) continue;
+    const int64_t target = op.targets.i32()[row];
+    const float* logits = op.logits.f32() + row * op.classes;
+    const Softmax softmax = FindSoftmax(logits, op.classes);
+    partial.loss += std::log(static_cast<double>(softmax.sum)) +
+                    (static_cast<double>(softmax.max) - static_cast<double>(logits[target]));
+    partial.correct += IsLargest(logits, op.classes, target);
+    ++partial.counted;
+  }
+  return partial;
+}
+
+BNLSTM_CLONES
+void CrossEntropyGradient(const ops::CrossEntropyBackward& op, float scale, int64_t begin,
+                          int64_t end) {
+  const int64_t classes = op.classes;
+  for (int64_t row = begin; row < end; ++row) {
+    float* gradient = op.dlogits.f32() + row * classes;
+    if (!op.Counts(row)) {
+      std::fill(gradient, gradient + classes, 0.0f);
+      continue;
+    }
+    const int64_t target = op.targets.i32()[row];
+    const float* logits = op.logits.f32() + row * classes;
+    const Softmax softmax = FindSoftmax(logits, classes);
+    const Vec max = Splat(softmax.max), inverse = Splat(1.0f / softmax.sum);
+    float probabilities[kLanes];
+    for (int64_t c = 0; c < classes; c += kLanes) {
+      Store(probabilities, Exp(LoadLogits(logits + c, classes - c) - max) * inverse);
+      const int64_t count = std::min<int64_t>(kLanes, classes - c);
+      for (int64_t i = 0; i < count; ++i) {
+        gradient[c + i] = scale * (probabilities[i] - (c + i == target ? 1.0f : 0.0f));
+      }
+    }
+  }
+}
+
+Partial SquaredErrorRows(const ops::MeanSquaredError& op, int64_t begin, int64_t end) {
+  Partial partial;
+  for (int64_t row = begin; row < end; ++row) {
+    if (!op.Counts(row)) continue;
+    const float* prediction = op.prediction.f32() + row * op.width;
+    const float* target = op.target.f32() + row * op.width;
+    for (int64_t i = 0; i < op.width; ++i) {
+      const double error = static_cast<double>(prediction[i]) - static_cast<double>(target[i]);
+      partial.loss += error * error;
+    }
+    ++partial.counted;
+  }
+  return partial;
+}
+
+float Mean(double sum, int64_t count) {
+  return count == 0 ? 0.0f : static_cast<float>(sum / static_cast<double>(count));
+}
+
+}  // namespace
+
+void Run(const ops::CrossEntropy& op, const Context& context) {
+  const Partial total = SumBlocks(op.rows, op.classes, context, [&](int64_t begin, int64_t end) {
+    CheckTargets(op, begin, end);
+    return CrossEntropyRows(op, begin, end);
+  });
+  op.loss.f32()[0] = Mean(total.loss, total.counted);
+  op.correct.f32()[0] = static_cast<float>(total.correct);
+  op.counted.f32()[0] = static_cast<float>(total.counted);
+}
+
+void Run(const ops::CrossEntropyBackward& op, const Context& context) {
+  const float scale = op.dloss.f32()[0] / op.counted.f32()[0];  // unused if no row counts
+  ParallelFor(context, op.rows, kExponential * static_cast<double>(op.classes), [&](Range range) {
+    CheckTargets(op, range.begin, range.end);
+    CrossEntropyGradient(op, scale, range.begin, range.end);
+  });
+}
+
+void Run(const ops::MeanSquaredError& op, const Context& context) {
+  const Partial total = SumBlocks(op.rows, op.width, context, [&](int64_t begin, int64_t end) {
+    return SquaredErrorRows(op, begin, end);
+  });
+  op.loss.f32()[0] = Mean(total.loss, total.counted * op.width);
+  op.counted.f32()[0] = static_cast<float>(total.counted);
+}
+
+void Run(const ops::MeanSquaredErrorBackward& op, const Context& context) {
+  const double elements = static_cast<double>(op.counted.f32()[0]) * static_cast<double>(op.width);
+  const auto scale = static_cast<float>(2 * static_cast<double>(op.dloss.f32()[0]) / elements);
+  ParallelFor(context, op.rows, kMove * static_cast<double>(op.width), [&](Range range) {
+    for (int64_t row = range.begin; row < range.end; ++row) {
+      const float* prediction = op.prediction.f32() + row * op.width;
+      const float* target = op.target.f32() + row * op.width;
+      float* gradient = op.dprediction.f32() + row * op.width;
+      const bool counts = op.Counts(row);
+      for (int64_t i = 0; i < op.width; ++i) {
+        gradient[i] = counts ? scale * (prediction[i] - target[i]) : 0.0f;
+      }
+    }
+  });
+}
+
+}  // namespace bnlstm::cpu
