@@ -1,0 +1,37 @@
+// Every error that the package throws on purpose has one of these codes; they are stable.
+export const errorCodes = {
+  ERR_BNLSTM_ARGUMENT: 'An argument has the wrong type, value or shape, or an option is unknown.',
+  ERR_BNLSTM_DATA: 'A data file is missing, damaged or not the one that was expected.',
+  ERR_BNLSTM_DEVICE: 'The device does not exist or cannot be used here; the message says why.',
+  ERR_BNLSTM_ADDON: 'The native addon could not be loaded.',
+  ERR_BNLSTM_BUSY: 'The model is being trained by another loop.',
+  ERR_BNLSTM_BATCH_OF_ONE: 'Batch statistics of a single row mean nothing; use at least two rows.',
+  ERR_BNLSTM_STATISTICS_MISSING: 'Population statistics were never estimated.',
+  ERR_BNLSTM_STATISTICS_STALE: 'The weights have changed since population statistics were estimated.',
+  ERR_BNLSTM_NOT_FINITE: 'The loss or the gradient norm became NaN or infinite.',
+  ERR_BNLSTM_IO: 'A file could not be read or written; the message names it and the reason.',
+  ERR_BNLSTM_FORMAT: 'A model file is damaged or not of this format.',
+  ERR_BNLSTM_OUT_OF_MEMORY: 'The device has not enough memory; nothing was changed.',
+  ERR_BNLSTM_UNSUPPORTED: 'This device lacks an operation.',
+  ERR_BNLSTM_DISPOSED: 'The object was disposed, or was disposed while the call ran.',
+  ERR_BNLSTM_POISONED: 'An earlier fault left the model in an unknown state; load it again.',
+  ERR_BNLSTM_INTERNAL: 'A fault of the package itself; please report it.',
+} as const;
+
+export type ErrorCode = keyof typeof errorCodes;
+
+/** The one class of errors; `code` tells them apart. */
+export class BnLstmError extends Error {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: { readonly cause?: unknown }) {
+    super(message, options);
+    this.name = 'BnLstmError';
+    this.code = code;
+  }
+}
+
+/** A fault of the package itself, not of its user. */
+export function internalError(message: string): BnLstmError {
+  return new BnLstmError('ERR_BNLSTM_INTERNAL', `internal error: ${message}`);
+}

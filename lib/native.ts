@@ -1,0 +1,162 @@
+// The typed shape of the native addon, and the only file that loads it.
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { BnLstmError } from './errors.js';
+
+export type DType = 'f32' | 'bf16' | 'i32' | 'u8';
+export type HostArray = Float32Array | Int32Array | Uint16Array | Uint8Array;
+
+/** Zeroed device memory that never lives in the arena: parameters, tables, packed weights. */
+export interface NativeArray {
+  readonly bytes: number;
+  /** Frees it once the programs that are queued have run. Idempotent. */
+  dispose(): void;
+}
+
+/** Where an operand lies: bytes into an array, or into the stream's arena. */
+export type NativeLocation =
+  | { readonly array: NativeArray; readonly offset: number }
+  | { readonly arena: number };
+
+/** An operand without `location` is for `sizes` alone. */
+export interface NativeOperand {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly location?: NativeLocation;
+}
+
+export type NativeOption = number | boolean | string | readonly number[];
+
+export interface NativeOp {
+  readonly name: string;
+  readonly operands: Readonly<Record<string, NativeOperand>>;
+  readonly options: Readonly<Record<string, NativeOption>>;
+}
+
+/**
+ * A value the host gives at every submission. It is copied before `submit` returns and put at
+ * `location` before the first op runs. `batchMajor`: the host array is [B][T]..., the device's
+ * [T][B].... `lengths`: index of the input [B] i32 by which steps beyond a row's length are zeroed.
+ */
+export interface NativeInput {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly location: NativeLocation;
+  readonly batchMajor: boolean;
+  readonly lengths?: number;
+}
+
+/** A value copied back to the host after the last op; `shape` is the device's. */
+export interface NativeOutput {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly location: NativeLocation;
+  readonly batchMajor: boolean;
+}
+
+export interface NativeProgramDescription {
+  readonly ops: readonly NativeOp[];
+  readonly inputs: readonly NativeInput[];
+  readonly outputs: readonly NativeOutput[];
+  readonly arenaBytes: number;
+}
+
+export interface NativeProgram {
+  readonly arenaBytes: number;
+  /** Forgets it; what is queued still runs. Idempotent. */
+  dispose(): void;
+}
+
+export interface NativeOpSizes {
+  readonly saved: number;
+  readonly scratch: number;
+  readonly packed: number;
+}
+
+/** The ordered queue of one model, with its own thread, its arena and its arrays. */
+export interface NativeStream {
+  readonly device: string;
+  readonly arenaBytes: number;
+  readonly arenaGeneration: number;
+  sizes(op: NativeOp): NativeOpSizes;
+  array(bytes: number): NativeArray;
+  /** Checks and keeps a program; grows the arena to it (which drains the queue first). */
+  program(description: NativeProgramDescription): NativeProgram;
+  /** Queues one run: the only call of a step. `outputs` are filled when the promise resolves. */
+  submit(
+    program: NativeProgram,
+    inputs: readonly HostArray[],
+    outputs: readonly HostArray[],
+  ): Promise<void>;
+  /** Queues a copy; the data are taken before it returns. */
+  write(array: NativeArray, offset: number, data: HostArray): Promise<void>;
+  /** Queues a copy into `into`, filled when the promise resolves. */
+  read(array: NativeArray, offset: number, into: HostArray): Promise<void>;
+  /**
+   * Cancels what runs and what is queued (their promises reject with ERR_BNLSTM_DISPOSED), joins
+   * the thread and frees all memory. Idempotent.
+   */
+  dispose(): void;
+}
+
+export interface NativeDevice {
+  readonly name: string;
+  readonly available: boolean;
+  readonly why: string;
+}
+
+export interface NativeProbe {
+  readonly devices: readonly NativeDevice[];
+  readonly instructionSet: string;
+  readonly instructionSets: readonly string[];
+  readonly threads: number;
+  readonly cuda: {
+    readonly built: boolean;
+    readonly message: string;
+    readonly driverVersion: number;
+    readonly runtimeVersion: number;
+    readonly devices: readonly string[];
+  };
+}
+
+/** Counters for leak tests: what is alive in the whole process. */
+export interface NativeCounts {
+  readonly streams: number;
+  readonly arrays: number;
+  readonly bytes: number;
+}
+
+export interface Native {
+  /** `threads` 0: the engine's choice. */
+  readonly Stream: new (device: string, options: { threads: number }) => NativeStream;
+  probe(): NativeProbe;
+  counts(): NativeCounts;
+}
+
+const require = createRequire(import.meta.url);
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+
+function load(): Native {
+  const override = process.env.BNLSTM_ADDON;
+  try {
+    if (override !== undefined) return require(override) as Native;
+    return (require('node-gyp-build') as (directory: string) => Native)(root);
+  } catch (cause) {
+    throw new BnLstmError(
+      'ERR_BNLSTM_ADDON',
+      `the native addon did not load (${process.platform}-${process.arch}, Node ${process.version}): ` +
+        `${(cause as Error).message}. Build it from source with: ` +
+        'node node_modules/bnlstm/scripts/build.mjs (needs CMake and a C++20 compiler)',
+      { cause },
+    );
+  }
+}
+
+let loaded: Native | undefined;
+
+/** The addon, loaded at its first use so that importing the package cannot fail. */
+export function native(): Native {
+  loaded ??= load();
+  return loaded;
+}
