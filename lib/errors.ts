@@ -7,7 +7,8 @@ export const errorCodes = {
   ERR_BNLSTM_BUSY: 'The model is being trained by another loop.',
   ERR_BNLSTM_BATCH_OF_ONE: 'Batch statistics of a single row mean nothing; use at least two rows.',
   ERR_BNLSTM_STATISTICS_MISSING: 'Population statistics were never estimated.',
-  ERR_BNLSTM_STATISTICS_STALE: 'The weights have changed since population statistics were estimated.',
+  ERR_BNLSTM_STATISTICS_STALE:
+    'The weights have changed since population statistics were estimated.',
   ERR_BNLSTM_NOT_FINITE: 'The loss or the gradient norm became NaN or infinite.',
   ERR_BNLSTM_IO: 'A file could not be read or written; the message names it and the reason.',
   ERR_BNLSTM_FORMAT: 'A model file is damaged or not of this format.',
@@ -28,6 +29,13 @@ export class BnLstmError extends Error {
     super(message, options);
     this.name = 'BnLstmError';
     this.code = code;
+  }
+
+  /** Native code throws plain Errors with one of the codes: for `instanceof` they are of this class. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    if (Function.prototype[Symbol.hasInstance].call(this, value)) return true;
+    const code = value instanceof Error ? (value as { code?: unknown }).code : undefined;
+    return this === BnLstmError && typeof code === 'string' && Object.hasOwn(errorCodes, code);
   }
 }
 

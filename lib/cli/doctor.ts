@@ -1,0 +1,71 @@
+import { type SelfTestTensor, selfTest, VERSION } from '../index.js';
+import { native } from '../native.js';
+import type { Command, Values } from './command.js';
+import { machineFacts } from './machine.js';
+
+const options = {
+  device: { type: 'string', value: 'D', help: 'the device to test (default auto)' },
+  json: { type: 'boolean', help: 'print JSON' },
+} as const;
+
+async function examine(device: string) {
+  const { devices, instructionSets, cuda } = native().probe();
+  const { device: chosen, ok, tensors } = await selfTest({ device });
+  const share = ({ error, tolerance }: SelfTestTensor) =>
+    Number.isNaN(error) ? Number.POSITIVE_INFINITY : error / tolerance;
+  const worst = tensors.reduce((a, b) => (share(a) >= share(b) ? a : b));
+  return {
+    version: VERSION,
+    napi: process.versions.napi,
+    machine: machineFacts(),
+    device: { asked: device, chosen },
+    devices,
+    instructionSets,
+    cuda,
+    selfTest: { ok, tensors: tensors.length, worst },
+  };
+}
+
+type Findings = Awaited<ReturnType<typeof examine>>;
+
+function describe({ version, napi, machine, device, ...rest }: Findings): string {
+  const { devices, instructionSets, cuda, selfTest: test } = rest;
+  const { processor, cores, memoryGiB, platform, node, instructionSet, threads } = machine;
+  const { name, error, tolerance } = test.worst;
+  const allowed = `allowed ${tolerance.toExponential(0)}`;
+  const rows = [
+    ['Package', `bnlstm ${version}; addon loaded (Node-API ${napi} here, 8 needed)`],
+    ['Node.js', `${node}, ${platform}`],
+    ['Machine', `${processor}, ${cores} CPUs, ${memoryGiB} GiB`],
+    ['Device', `${device.chosen}, for \`${device.asked}\``],
+    ...devices.map((each) => [
+      '',
+      `${each.name}: ${each.available ? 'available' : 'not available'}: ${each.why}`,
+    ]),
+    ['Instructions', `${instructionSet}; the CPU has ${instructionSets.join(', ') || 'no others'}`],
+    ['Threads', `${threads}, by CPU affinity and the container's quota`],
+    ['CUDA', `${cuda.built ? 'built' : 'not built'}: ${cuda.message}`],
+    [
+      'Self-test',
+      `${test.ok ? 'passed' : 'FAILED'}: ${test.tensors} tensors against float64, ` +
+        `the worst off by ${error.toExponential(1)} (${name}, ${allowed})`,
+    ],
+  ];
+  return rows.map(([label, text]) => label.padEnd(14) + text).join('\n');
+}
+
+async function run({ device = 'auto', json }: Values<typeof options>): Promise<void> {
+  const findings = await examine(device);
+  console.log(json ? JSON.stringify(findings, null, 2) : describe(findings));
+  if (!findings.selfTest.ok) process.exitCode = 1;
+}
+
+export const doctor: Command<typeof options> = {
+  name: 'doctor',
+  summary: 'Say which device is used and why, and test it',
+  details: `
+A small network runs forward and backward on the device and is compared with the equations in
+float64. The exit code is 1 if it is off by more than rounding explains.`,
+  options,
+  run,
+};

@@ -1,0 +1,172 @@
+import * as check from '../check.js';
+import { hostStream, Philox } from '../random.js';
+import type { Batch, BatchOptions, DataSource } from './source.js';
+
+/** Arrays of whole data sets, batch-major. Sequences are contiguous in each. */
+export interface ArrayDataOptions {
+  /** [count][steps][features] reals or bytes, or [count][steps] token ids as Int32Array. */
+  readonly inputs: Float32Array | Int32Array | Uint8Array;
+  /** Classes [count] or [count][steps]; reals [count][C] or [count][steps][C]. */
+  readonly targets?: Int32Array | Float32Array | undefined;
+  /** Time steps of every sequence, padding included. Default 1. */
+  readonly steps?: number | undefined;
+  /** Reals per step. Default 1; not for token ids. */
+  readonly features?: number | undefined;
+  /** [count], each 1..steps: what follows in a row is padding. */
+  readonly lengths?: Int32Array | undefined;
+  /** Shaped as the targets without C. */
+  readonly mask?: Float32Array | undefined;
+  /**
+   * What bytes are multiplied by when they become float32, which happens batch by batch. Default
+   * 1/255, as for pixels.
+   */
+  readonly byteScale?: number | undefined;
+}
+
+const optionNames = ['inputs', 'targets', 'steps', 'features', 'lengths', 'mask', 'byteScale'];
+const batchOptionNames = ['batchSize', 'shuffle', 'lastBatch', 'limit'];
+
+/** A whole number of elements per sequence. */
+function perSequence(length: number, count: number, name: string): number {
+  if (length === 0 || length % count !== 0) {
+    throw check.argumentError(name, `a multiple of ${count} (sequences) elements`, `${length}`);
+  }
+  return length / count;
+}
+
+/** Which sequences a batch takes: `order[from..to)`. */
+interface Selection {
+  readonly order: Int32Array;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The selected rows of an array of `width` elements per row. */
+function gather<T extends Float32Array | Int32Array>(source: T, width: number, rows: Selection): T {
+  const { order, from, to } = rows;
+  const Type = source.constructor as new (length: number) => T;
+  const out = new Type((to - from) * width);
+  for (let i = from; i < to; i++) {
+    const start = order[i] * width;
+    out.set(source.subarray(start, start + width), (i - from) * width);
+  }
+  return out;
+}
+
+/** The same from bytes, which become reals. */
+function gatherBytes(
+  source: Uint8Array,
+  width: number,
+  { order, from, to }: Selection,
+  scale: number,
+): Float32Array {
+  const out = new Float32Array((to - from) * width);
+  for (let i = from; i < to; i++) {
+    const start = order[i] * width;
+    const target = (i - from) * width;
+    for (let k = 0; k < width; k++) out[target + k] = source[start + k] * scale;
+  }
+  return out;
+}
+
+class ArrayData implements DataSource {
+  readonly count: number;
+  readonly #steps: number;
+  readonly #byteScale: number;
+  readonly #columns: {
+    readonly inputs: Float32Array | Int32Array | Uint8Array;
+    readonly targets: Int32Array | Float32Array | undefined;
+    readonly lengths: Int32Array | undefined;
+    readonly mask: Float32Array | undefined;
+  };
+
+  constructor(options: ArrayDataOptions) {
+    const name = (option: string) => `arrayData: ${option}`;
+    check.options(options, 'arrayData', optionNames);
+    const { targets, lengths, mask } = options;
+    const inputs = check.typedArray(options.inputs, name('inputs'), [
+      Float32Array,
+      Int32Array,
+      Uint8Array,
+    ]);
+    const steps = check.integer(options.steps ?? 1, name('steps'), { min: 1 });
+    const features = check.integer(options.features ?? 1, name('features'), { min: 1 });
+    if (inputs instanceof Int32Array && features !== 1) {
+      throw check.argumentError(
+        name('features'),
+        'none for token ids (an Int32Array)',
+        `${features}`,
+      );
+    }
+    const width = steps * features;
+    if (inputs.length === 0 || inputs.length % width !== 0) {
+      const expected = `a multiple of steps × features = ${width} elements`;
+      throw check.argumentError(name('inputs'), expected, `${inputs.length}`);
+    }
+    this.count = inputs.length / width;
+    this.#steps = steps;
+    this.#byteScale = check.number(options.byteScale ?? 1 / 255, name('byteScale'));
+    if (targets !== undefined) {
+      check.typedArray(targets, name('targets'), [Int32Array, Float32Array]);
+      perSequence(targets.length, this.count, name('targets'));
+    }
+    if (lengths !== undefined) {
+      check.typedArray(lengths, name('lengths'), [Int32Array], this.count);
+      check.elements(lengths, name('lengths'), 1, steps);
+    }
+    if (mask !== undefined) {
+      check.typedArray(mask, name('mask'), [Float32Array]);
+      perSequence(mask.length, this.count, name('mask'));
+    }
+    this.#columns = { inputs, targets, lengths, mask };
+  }
+
+  *batches(options: BatchOptions): Generator<Batch, void, undefined> {
+    check.options(options, 'batches', batchOptionNames);
+    const { shuffle } = options;
+    const size = check.integer(options.batchSize, 'batches: batchSize', { min: 1 });
+    const limit = check.integer(options.limit ?? this.count, 'batches: limit', { min: 0 });
+    const last = check.oneOf(options.lastBatch ?? 'drop', 'batches: lastBatch', ['drop', 'keep']);
+    const order = shuffle
+      ? new Philox(
+          check.seed(shuffle.seed, 'batches: shuffle.seed'),
+          hostStream.batchOrder,
+          check.integer(shuffle.epoch, 'batches: shuffle.epoch', { min: 0, max: 2 ** 32 - 1 }),
+        ).permutation(this.count)
+      : Int32Array.from({ length: this.count }, (_, i) => i);
+    const available = Math.min(limit, this.count);
+    const end = last === 'keep' ? available : available - (available % size);
+    for (let from = 0; from < end; from += size) {
+      yield this.#batch({ order, from, to: Math.min(from + size, end) });
+    }
+  }
+
+  #batch(rows: Selection): Batch {
+    const width = (source: { readonly length: number }) => source.length / this.count;
+    const take = <T extends Float32Array | Int32Array>(source: T): T =>
+      gather(source, width(source), rows);
+    const { inputs, targets, lengths, mask } = this.#columns;
+    return {
+      inputs:
+        inputs instanceof Uint8Array
+          ? gatherBytes(inputs, width(inputs), rows, this.#byteScale)
+          : take(inputs),
+      size: rows.to - rows.from,
+      steps: this.#steps,
+      targets: targets && take(targets),
+      lengths: lengths && take(lengths),
+      mask: mask && take(mask),
+    };
+  }
+}
+
+/**
+ * A data source over arrays in memory, which it keeps and does not copy. Bytes become float32 batch
+ * by batch, so that images need a quarter of the memory. In shuffled order the batches of an epoch
+ * are a pure function of seed and epoch.
+ *
+ * @throws ERR_BNLSTM_ARGUMENT for wrong types, lengths that do not divide, or lengths outside 1..steps
+ */
+export function arrayData(options: ArrayDataOptions): DataSource {
+  return new ArrayData(options);
+}

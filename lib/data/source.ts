@@ -1,0 +1,34 @@
+/** What trainers and evaluations read from: batches of sequences, batch-major, in JavaScript arrays. */
+
+/** B sequences of T steps. The arrays are copied when they are used and may be reused afterwards. */
+export interface Batch {
+  /** [B][T][D] reals, or [B][T] token ids; [B][D] for models without time steps. */
+  readonly inputs: Float32Array | Int32Array;
+  /** B */
+  readonly size: number;
+  /** T; 1 for models without time steps. */
+  readonly steps: number;
+  /** Classes [B] or [B][T]; reals [B][C] or [B][T][C]. */
+  readonly targets?: Int32Array | Float32Array | undefined;
+  /** [B], each 1..T: what follows in a row is padding. */
+  readonly lengths?: Int32Array | undefined;
+  /** Shaped as the targets without C: the weight of each target, 0 for one that does not count. */
+  readonly mask?: Float32Array | undefined;
+}
+
+export interface BatchOptions {
+  readonly batchSize: number;
+  /** Absent: the order of the source. Else an order that is a pure function of seed and epoch. */
+  readonly shuffle?: { readonly seed: number; readonly epoch: number } | undefined;
+  /** What to do with a last batch that is smaller. Default 'drop'. */
+  readonly lastBatch?: 'drop' | 'keep' | undefined;
+  /** At most so many sequences, the first ones of the order. */
+  readonly limit?: number | undefined;
+}
+
+/** A set of sequences that can be read many times, in any order and batch size. */
+export interface DataSource {
+  /** Number of sequences. */
+  readonly count: number;
+  batches(options: BatchOptions): Iterable<Batch> | AsyncIterable<Batch>;
+}

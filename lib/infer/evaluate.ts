@@ -1,0 +1,95 @@
+import * as check from '../check.js';
+import type { DataSource } from '../data/source.js';
+import { Feed } from '../nn/feed.js';
+import { checkLoss, type Loss, lossFor, recordLoss } from '../nn/loss.js';
+import type { Network } from '../nn/network.js';
+import type { StatisticsChoice } from '../nn/pass.js';
+import { pipeline } from '../nn/pipeline.js';
+import {
+  checkDataSource,
+  checkReadOptions,
+  type ReadOptions,
+  read,
+  readOptionNames,
+} from '../nn/reading.js';
+import {
+  checkStatisticsChoice,
+  type StatisticsOptions,
+  statisticsOptionNames,
+} from '../nn/statisticsChoice.js';
+import { Graph } from '../program/graph.js';
+import type { Program } from '../program/program.js';
+
+export interface EvaluateOptions extends ReadOptions, StatisticsOptions {
+  /** Default: that of the last trainer, else by the targets: classes or reals. */
+  readonly loss?: Loss | undefined;
+}
+
+export interface Evaluation {
+  /** Mean over all targets that count. */
+  readonly loss: number;
+  /** Share of them that were right; undefined for losses without classes. */
+  readonly accuracy: number | undefined;
+  /** How many they were. */
+  readonly count: number;
+  /** Time steps whose batch statistics had a single row left. */
+  readonly degenerateSteps: number;
+}
+
+/** Loss and accuracy over data, every target weighing the same whatever its batch. */
+export async function evaluate(
+  network: Network,
+  data: DataSource,
+  options: EvaluateOptions | undefined,
+  defaultLoss: Loss | undefined,
+): Promise<Evaluation> {
+  const method = 'evaluate';
+  const names = [...readOptionNames, ...statisticsOptionNames, 'loss'];
+  const given = check.options(options, method, names);
+  checkDataSource(data, `${method}: data`);
+  const reading = checkReadOptions(given, method);
+  const statistics = checkStatisticsChoice(network, given, method);
+  const chosen = given.loss === undefined ? defaultLoss : checkLoss(given.loss, `${method}: loss`);
+
+  const feeds = read(data, reading, (batch, index) => {
+    const loss = chosen ?? lossFor(batch.targets);
+    const feed = new Feed(network, batch, loss);
+    if (statistics === 'batch') network.refuseSingleRow(feed);
+    return { feed, loss, index };
+  });
+  const start = async ({ feed, loss, index }: { feed: Feed; loss: Loss; index: number }) => {
+    network.assertAlive();
+    const program = network.programs.get(`evaluate ${statistics} ${feed.key}`, () =>
+      record(network, feed, loss, statistics),
+    );
+    const outputs = await network.run(program, { ...feed.inputs, attempt: Int32Array.of(index) });
+    return { outputs, degenerateSteps: feed.degenerateSteps };
+  };
+
+  let sum = 0;
+  let count = 0;
+  let right: number | undefined;
+  let degenerateSteps = 0;
+  for await (const batch of pipeline(feeds, start, reading.signal)) {
+    const { loss, counted, correct } = batch.outputs;
+    sum += loss[0] * counted[0];
+    count += counted[0];
+    if (correct !== undefined) right = (right ?? 0) + correct[0];
+    if (statistics === 'batch' && network.countsRows) degenerateSteps += batch.degenerateSteps;
+  }
+  return {
+    loss: sum / count,
+    accuracy: right === undefined ? undefined : right / count,
+    count,
+    degenerateSteps,
+  };
+}
+
+function record(network: Network, feed: Feed, loss: Loss, statistics: StatisticsChoice): Program {
+  const graph = new Graph(network.stream);
+  const { pass, outputs } = network.forward(graph, feed, { training: false, statistics });
+  for (const [name, value] of Object.entries(recordLoss(graph, loss, outputs, pass.feed))) {
+    graph.output(name, value);
+  }
+  return graph.compile();
+}

@@ -1,0 +1,110 @@
+import { BnLstmError } from '../errors.js';
+import { findDuplicateKey } from './json.js';
+
+/** Where a tensor lies; byte offsets count from the end of the header. */
+export interface Entry {
+  readonly dtype: 'F32' | 'I32';
+  readonly shape: readonly number[];
+  readonly begin: number;
+  readonly end: number;
+}
+
+export interface Header {
+  readonly entries: Map<string, Entry>;
+  readonly metadata: Record<string, string>;
+}
+
+/** The one key of a header that names no tensor. */
+export const metadataKey = '__metadata__';
+const itemBytes = 4; // of both dtypes
+
+function refuse(reason: string): never {
+  throw new BnLstmError('ERR_BNLSTM_FORMAT', reason);
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isNaturalList(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0);
+}
+
+function parseJson(bytes: Uint8Array): Record<string, unknown> {
+  let text = '';
+  let value: unknown;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    value = JSON.parse(text);
+  } catch (error) {
+    return refuse(`the header is not JSON: ${(error as Error).message}`);
+  }
+  if (!isObject(value)) return refuse('the header is not a JSON object');
+  const duplicate = findDuplicateKey(text);
+  if (duplicate !== undefined) refuse(`the header has ${JSON.stringify(duplicate)} twice`);
+  return value;
+}
+
+function parseMetadata(value: unknown): Record<string, string> {
+  // Without a prototype: a key such as __proto__ is a key like any other.
+  const metadata = Object.create(null) as Record<string, string>;
+  if (value === undefined) return metadata;
+  if (!isObject(value)) return refuse('__metadata__ is not an object');
+  for (const [key, text] of Object.entries(value)) {
+    if (typeof text !== 'string') refuse(`__metadata__ ${JSON.stringify(key)} is not a string`);
+    metadata[key] = text;
+  }
+  return metadata;
+}
+
+function parseEntry(name: string, value: unknown): Entry {
+  const label = `tensor ${JSON.stringify(name)}`;
+  if (!isObject(value)) return refuse(`${label} is not an object`);
+  const { dtype, shape, data_offsets: offsets } = value;
+  if (dtype !== 'F32' && dtype !== 'I32') {
+    return refuse(`${label} has dtype ${JSON.stringify(dtype)}, expected F32 or I32`);
+  }
+  if (!isNaturalList(shape)) return refuse(`${label} has no valid shape`);
+  if (!isNaturalList(offsets) || offsets.length !== 2 || offsets[0] > offsets[1]) {
+    return refuse(`${label} has no valid data_offsets`);
+  }
+  const [begin, end] = offsets;
+  const bytes = shape.reduce((product, extent) => product * extent, itemBytes);
+  if (bytes !== end - begin) {
+    refuse(`${label} has ${end - begin} bytes, its shape [${shape.join(', ')}] needs ${bytes}`);
+  }
+  return { dtype, shape, begin, end };
+}
+
+/** Tensors must lie one after the other, and fill the file. */
+function checkCoverage(entries: ReadonlyMap<string, Entry>, dataBytes: number): void {
+  const sorted = [...entries].sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end);
+  let position = 0;
+  for (const [name, { begin, end }] of sorted) {
+    if (begin !== position) {
+      const what = begin > position ? 'a gap before' : 'an overlap with';
+      refuse(`${what} tensor ${JSON.stringify(name)} at data byte ${begin}, expected ${position}`);
+    }
+    position = end;
+  }
+  if (position !== dataBytes) {
+    refuse(`the tensors take ${position} bytes, the file has ${dataBytes} bytes of data`);
+  }
+}
+
+/**
+ * Reads and checks a header.
+ *
+ * @param dataBytes bytes of the file after the header
+ * @throws ERR_BNLSTM_FORMAT with the reason
+ */
+export function parseHeader(bytes: Uint8Array, dataBytes: number): Header {
+  const json = parseJson(bytes);
+  const entries = new Map<string, Entry>();
+  for (const [name, value] of Object.entries(json)) {
+    if (name !== metadataKey) entries.set(name, parseEntry(name, value));
+  }
+  checkCoverage(entries, dataBytes);
+  const metadata = parseMetadata(Object.hasOwn(json, metadataKey) ? json[metadataKey] : undefined);
+  return { entries, metadata };
+}

@@ -1,0 +1,200 @@
+import * as check from '../check.js';
+import type { Batch, DataSource } from '../data/source.js';
+import { type EvaluateOptions, type Evaluation, evaluate } from '../infer/evaluate.js';
+import { type Prediction, type PredictOptions, predict } from '../infer/predict.js';
+import type { ParameterSegment } from '../nn/builder.js';
+import type { Loss } from '../nn/loss.js';
+import type { Network } from '../nn/network.js';
+import type { StatisticsStatus } from '../nn/populationStatus.js';
+import type { ReadOptions } from '../nn/reading.js';
+import { copyOf } from '../nn/tables.js';
+import { mapStatistics, type StatisticsValues } from '../ops/statistics.js';
+import { estimateStatistics, type StatisticsEstimate } from '../train/estimateStatistics.js';
+import type { TrainerOptions } from '../train/options.js';
+import { Trainer } from '../train/trainer.js';
+import { describe } from './describe.js';
+import { save } from './save.js';
+import { type SelfTestResult, selfTest } from './selfTest.js';
+
+export interface ParameterInfo {
+  /** Index of the layer and name, as `0.wx`. */
+  readonly name: string;
+  /** Without an axis of directions where there is one only. */
+  readonly shape: readonly number[];
+  readonly count: number;
+  readonly trainable: boolean;
+}
+
+/**
+ * The population statistics of one layer: means and biased variances by time step, row-major
+ * [maxSteps][4H], cells [maxSteps][H], sequence-wise input statistics [1][4H]; with two directions
+ * twice that, forwards first.
+ */
+export interface LayerStatistics extends Readonly<Record<keyof StatisticsValues, Float32Array>> {
+  /** Index of the layer. */
+  readonly layer: number;
+  readonly maxSteps: number;
+}
+
+export interface ModelStatistics {
+  readonly status: StatisticsStatus;
+  /** One per normalising layer; zeros while the status is 'missing'. */
+  readonly layers: readonly LayerStatistics[];
+}
+
+/**
+ * Layers with their parameters on a device. Made by `sequential` and `load`. Verbs decide the mode:
+ * training uses batch statistics, `evaluate` and `predict` population statistics unless told
+ * otherwise. After `dispose` every method fails with ERR_BNLSTM_DISPOSED.
+ */
+export class Model {
+  readonly #network: Network;
+  #loss: Loss | undefined;
+
+  /** @internal */
+  constructor(network: Network) {
+    this.#network = network;
+  }
+
+  /** As the device calls itself, for example 'cpu:portable'. */
+  get device(): string {
+    return this.#network.stream.device;
+  }
+
+  get parameters(): readonly ParameterInfo[] {
+    return this.#network.blueprint.parameters.map(({ name, visibleShape, count, trainable }) => ({
+      name,
+      shape: visibleShape,
+      count,
+      trainable,
+    }));
+  }
+
+  /** Numbers in all parameters together. */
+  get parameterCount(): number {
+    return this.parameters.reduce((sum, { count }) => sum + count, 0);
+  }
+
+  /**
+   * A trainer with an optimizer state of its own.
+   * @throws ERR_BNLSTM_ARGUMENT, ERR_BNLSTM_DISPOSED
+   */
+  trainer(options: TrainerOptions): Trainer {
+    const trainer = new Trainer(this.#network, options);
+    this.#loss = options.loss;
+    return trainer;
+  }
+
+  /**
+   * Loss and accuracy over data, every target weighing the same.
+   * @throws ERR_BNLSTM_STATISTICS_MISSING, ERR_BNLSTM_STATISTICS_STALE; ERR_BNLSTM_BATCH_OF_ONE with
+   * batch statistics; ERR_BNLSTM_ARGUMENT, ERR_BNLSTM_DISPOSED, what `data` throws, and the reason
+   * of an aborted `signal`
+   */
+  async evaluate(data: DataSource, options?: EvaluateOptions): Promise<Evaluation> {
+    this.#network.assertAlive();
+    return evaluate(this.#network, data, options, this.#loss);
+  }
+
+  /**
+   * Estimates population statistics in one pass over training data, for all layers at once: the
+   * mean over batches of each step's mean and biased variance, every batch weighing the same
+   * (paper.md §2). Where batches carry `lengths` and only running rows count, rows weigh instead:
+   * variance Σ n·var / Σ (n − 1). Batches should be as large as memory allows. Training noise
+   * (`initialNoise`) is applied; zoneout and dropout are not sampled. A model without normalisation
+   * needs none: nothing is read. If it fails, the old statistics stay.
+   * @throws ERR_BNLSTM_BATCH_OF_ONE, ERR_BNLSTM_NOT_FINITE, ERR_BNLSTM_ARGUMENT,
+   * ERR_BNLSTM_DISPOSED, what `data` throws, and the reason of an aborted `signal`
+   */
+  async estimateStatistics(data: DataSource, options?: ReadOptions): Promise<StatisticsEstimate> {
+    this.#network.assertAlive();
+    return estimateStatistics(this.#network, data, options);
+  }
+
+  /**
+   * Outputs for a batch, and the state in which its sequences end, so that they can be continued
+   * with `state` and `firstStep`. With population statistics a row's result depends on no other
+   * row: bit for bit on a CPU.
+   * @throws as `evaluate`
+   */
+  async predict(batch: Batch, options?: PredictOptions): Promise<Prediction> {
+    this.#network.assertAlive();
+    return predict(this.#network, batch, options);
+  }
+
+  /**
+   * A copy of one parameter, row-major in its shape.
+   * @throws ERR_BNLSTM_ARGUMENT for an unknown name, ERR_BNLSTM_DISPOSED
+   */
+  async get(name: string): Promise<Float32Array> {
+    this.#network.assertAlive();
+    const { offset, count } = this.#segment(name, 'get');
+    return this.#network.parameters.read(offset, count);
+  }
+
+  /**
+   * Overwrites one parameter; population statistics become stale.
+   * @throws ERR_BNLSTM_ARGUMENT for an unknown name or another size, ERR_BNLSTM_DISPOSED
+   */
+  async set(name: string, values: Float32Array): Promise<void> {
+    this.#network.assertAlive();
+    const { offset, count } = this.#segment(name, 'set');
+    check.typedArray(values, 'set: values', [Float32Array], count);
+    await this.#network.parameters.write(values, offset);
+  }
+
+  /** A copy of all population statistics, and whether they belong to the current weights. */
+  async statistics(): Promise<ModelStatistics> {
+    this.#network.assertAlive();
+    const { blueprint, tables, population } = this.#network;
+    const { status } = population;
+    const flat = (await tables.population?.read()) ?? new Float32Array();
+    const layers = blueprint.tables.map(({ layer, maxSteps, segments }) => ({
+      layer,
+      maxSteps,
+      ...mapStatistics((name) => copyOf(flat, segments[name])),
+    }));
+    return { status, layers };
+  }
+
+  /**
+   * Writes parameters and statistics to a safetensors file, in one piece: `path` holds the old
+   * file or the new one, whatever happens. The optimizer's state is not saved.
+   * @throws ERR_BNLSTM_IO, ERR_BNLSTM_ARGUMENT, ERR_BNLSTM_DISPOSED
+   */
+  async save(path: string): Promise<void> {
+    this.#network.assertAlive();
+    await save(this.#network, check.string(path, 'save: path'));
+  }
+
+  /** `selfTest` on the model's device; the model takes no part. */
+  async selfTest(): Promise<SelfTestResult> {
+    this.#network.assertAlive();
+    return selfTest({ device: this.device });
+  }
+
+  /** Layers, parameters and their shapes, to be read by people. */
+  describe(): string {
+    this.#network.assertAlive();
+    return describe(this.#network);
+  }
+
+  /** Cancels what runs (it rejects with ERR_BNLSTM_DISPOSED) and frees all memory. Idempotent. */
+  async dispose(): Promise<void> {
+    this.#network.dispose();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.dispose();
+  }
+
+  #segment(name: string, method: string): ParameterSegment {
+    const { parameters } = this.#network.blueprint;
+    const segment = parameters.find((parameter) => parameter.name === name);
+    if (segment === undefined) {
+      const names = parameters.map((parameter) => parameter.name).join(', ');
+      throw check.argumentError(`${method}: name`, `one of ${names}`, check.show(name));
+    }
+    return segment;
+  }
+}

@@ -1,0 +1,172 @@
+import { BnLstmError } from '../errors.js';
+import { type HostArray, type NativeStream, native } from '../native.js';
+import { ProgramCache } from '../program/cache.js';
+import type { Graph } from '../program/graph.js';
+import type { Program } from '../program/program.js';
+import type { Value } from '../program/value.js';
+import { type Blueprint, Builder } from './builder.js';
+import type { Feed } from './feed.js';
+import { initialMovingStatistics, initialParameters } from './initialValues.js';
+import type { BuiltLayer, Layer, Signal } from './layer.js';
+import { PackedWeights } from './packedWeights.js';
+import { Parameters } from './parameters.js';
+import { Pass, type PassOptions } from './pass.js';
+import { PopulationStatus } from './populationStatus.js';
+import type { Spec } from './spec.js';
+import { StatisticsTables } from './tables.js';
+
+/** Programs are small; batches of many lengths would otherwise be recorded again and again. */
+const cachedPrograms = 32;
+
+export interface NetworkOptions {
+  readonly device: string;
+  /** 0: the engine's choice. */
+  readonly threads: number;
+  readonly seed: number;
+  readonly input: Spec;
+  readonly layers: readonly Layer[];
+}
+
+/** Values of a program by name. */
+export type Arrays = Readonly<Record<string, HostArray>>;
+
+/**
+ * Layers with their parameters, packed weights and statistics tables, on one stream of a device.
+ * Model, Trainer and inference share it.
+ */
+export class Network {
+  readonly stream: NativeStream;
+  readonly input: Spec;
+  readonly output: Spec;
+  readonly seed: number;
+  readonly layers: readonly Layer[];
+  readonly blueprint: Blueprint;
+  readonly parameters: Parameters;
+  readonly packed: PackedWeights;
+  /** Population tables, and moving ones if a layer keeps them; none without normalisation. */
+  readonly tables: { readonly population?: StatisticsTables; readonly moving?: StatisticsTables };
+  readonly population: PopulationStatus;
+  /** Programs for inference; trainers have their own. */
+  readonly programs = new ProgramCache(cachedPrograms);
+  /** Training steps that were attempted: chooses their random numbers. */
+  attempts = 0;
+  readonly #built: readonly BuiltLayer[];
+  #training = false;
+  #disposed = false;
+
+  /**
+   * Opens the device and allocates everything. Parameters and tables are zero.
+   * @throws ERR_BNLSTM_DEVICE, ERR_BNLSTM_OUT_OF_MEMORY; ERR_BNLSTM_ARGUMENT where a layer cannot
+   * follow another
+   */
+  static open(options: NetworkOptions): Network {
+    const stream = new (native().Stream)(options.device, { threads: options.threads });
+    try {
+      return new Network(stream, options);
+    } catch (error) {
+      stream.dispose();
+      throw error;
+    }
+  }
+
+  private constructor(stream: NativeStream, { input, layers, seed }: NetworkOptions) {
+    this.stream = stream;
+    this.input = input;
+    this.layers = layers;
+    this.seed = seed;
+    const builder = new Builder(stream);
+    let spec = input;
+    this.#built = layers.map((layer, index) => {
+      builder.layer = index;
+      const built = layer.build(builder, spec);
+      spec = built.output;
+      return built;
+    });
+    this.output = spec;
+    this.blueprint = builder;
+    this.parameters = new Parameters(stream, builder);
+    this.packed = new PackedWeights(stream, builder, this.parameters);
+    this.population = new PopulationStatus(() => this.parameters.version);
+    const moving = builder.tables.some(({ decay }) => decay !== undefined);
+    this.tables = {
+      ...(this.normalised && { population: new StatisticsTables(stream, builder) }),
+      ...(moving && { moving: new StatisticsTables(stream, builder) }),
+    };
+  }
+
+  /** Draws all parameters from the seed, and starts moving statistics. */
+  async initialise(): Promise<void> {
+    await Promise.all([
+      this.parameters.write(initialParameters(this.blueprint, this.seed)),
+      this.tables.moving?.write(initialMovingStatistics(this.blueprint)),
+    ]);
+  }
+
+  /** Whether some layer normalises. */
+  get normalised(): boolean {
+    return this.blueprint.tables.length > 0;
+  }
+
+  /** Whether some layer takes its statistics over padding too. */
+  get paddingIsData(): boolean {
+    return this.blueprint.tables.some(({ lengthStatistics }) => lengthStatistics === 'all');
+  }
+
+  /** Whether some layer takes its statistics over the rows that still run. */
+  get countsRows(): boolean {
+    return this.blueprint.tables.some(({ lengthStatistics }) => lengthStatistics === 'valid');
+  }
+
+  /** Records the layers over a batch. */
+  forward(graph: Graph, feed: Feed, options: PassOptions): { pass: Pass; outputs: Value } {
+    const values = feed.declare(graph);
+    const pass = new Pass(graph, this, values, options);
+    let signal: Signal = { value: values.sequence };
+    for (const layer of this.#built) signal = layer.forward(pass, signal);
+    return { pass, outputs: signal.value };
+  }
+
+  /** Queues a program that reads the weights, after packing them if they have changed. */
+  async run(program: Program, inputs: Arrays): Promise<Arrays> {
+    const packing = this.packed.update(this.programs);
+    const [outputs] = await Promise.all([program.run(inputs), packing]);
+    return outputs;
+  }
+
+  /** Refuses a batch of one row where batch statistics would be used. */
+  refuseSingleRow({ size }: Feed): void {
+    if (size > 1 || !this.normalised) return;
+    throw new BnLstmError(
+      'ERR_BNLSTM_BATCH_OF_ONE',
+      'batch: size: expected at least 2 rows for batch statistics, got 1',
+    );
+  }
+
+  /** Throws ERR_BNLSTM_DISPOSED once the model is gone. */
+  assertAlive(): void {
+    if (this.#disposed) throw new BnLstmError('ERR_BNLSTM_DISPOSED', 'the model was disposed');
+  }
+
+  /**
+   * Makes the caller the only one who trains, until the function that it gets is called.
+   * @throws ERR_BNLSTM_BUSY
+   */
+  lockTraining(): () => void {
+    this.assertAlive();
+    if (this.#training) {
+      throw new BnLstmError('ERR_BNLSTM_BUSY', 'another loop or step is training the model');
+    }
+    this.#training = true;
+    return () => {
+      this.#training = false;
+    };
+  }
+
+  /** Cancels what runs and frees everything. Idempotent. */
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.programs.clear();
+    this.stream.dispose();
+  }
+}

@@ -1,0 +1,190 @@
+import { argumentError } from '../check.js';
+import type { Batch, DataSource } from '../data/source.js';
+import { BnLstmError } from '../errors.js';
+import type { NativeArray } from '../native.js';
+import { Feed } from '../nn/feed.js';
+import type { Network } from '../nn/network.js';
+import { pipeline } from '../nn/pipeline.js';
+import { checkDataSource } from '../nn/reading.js';
+import { ProgramCache } from '../program/cache.js';
+import { NotFiniteError } from './notFiniteError.js';
+import {
+  checkRunOptions,
+  checkTrainerOptions,
+  type RunOptions,
+  type TrainerOptions,
+} from './options.js';
+import { nonFiniteSlot, recordTrainingStep, type StepPlan, stateSlots } from './trainingStep.js';
+import { type StepOutcome, type StepResult, Turn } from './turn.js';
+
+/** Norms that a NotFiniteError tells. */
+const historyLength = 10;
+const cachedPrograms = 32;
+
+interface StagedStep {
+  readonly feed: Feed;
+  readonly epoch: number;
+}
+
+/**
+ * Trains one model with one loss and optimizer, whose state it owns. Made by `model.trainer`.
+ * Statistics are those of each batch; every step is one program on the device.
+ */
+export class Trainer {
+  readonly #network: Network;
+  readonly #options: ReturnType<typeof checkTrainerOptions>;
+  readonly #programs = new ProgramCache(cachedPrograms);
+  readonly #norms: number[] = [];
+  #memory: { readonly state: NativeArray; readonly slots: readonly NativeArray[] } | undefined;
+  #steps = 0;
+  #epochs = 0;
+  #disposed = false;
+
+  /** @internal */
+  constructor(network: Network, options: TrainerOptions) {
+    network.assertAlive();
+    this.#network = network;
+    this.#options = checkTrainerOptions(options);
+    if (!network.blueprint.parameters.some(({ trainable }) => trainable)) {
+      throw argumentError('trainer: model', 'trainable parameters', 'none');
+    }
+  }
+
+  /**
+   * One training step on a batch of at least two rows (one, for a model without normalisation).
+   * @throws NotFiniteError (ERR_BNLSTM_NOT_FINITE); parameters, optimizer state and statistics are
+   * then as before, and training can go on
+   * @throws ERR_BNLSTM_ARGUMENT, ERR_BNLSTM_BATCH_OF_ONE, ERR_BNLSTM_BUSY, ERR_BNLSTM_DISPOSED
+   */
+  async step(batch: Batch): Promise<StepResult> {
+    this.#assertAlive();
+    const unlock = this.#network.lockTraining();
+    try {
+      const turn = new Turn();
+      turn.add(await this.#start({ feed: this.#feed(batch), epoch: 0 }));
+      return turn.result();
+    } finally {
+      unlock();
+    }
+  }
+
+  /**
+   * Trains on batches of `data` for a number of iterations or epochs: an iterator that runs no step
+   * ahead of its consumer (only the next batch is fetched), so leaving the loop ends training at
+   * once and cleanly. A later `run` goes on counting steps and epochs.
+   * @throws what `step` throws, what `data` throws, and the reason of an aborted `signal`
+   */
+  run(data: DataSource, options: RunOptions): AsyncIterableIterator<StepResult> {
+    this.#assertAlive();
+    return this.#turns(checkDataSource(data, 'run: data'), checkRunOptions(options));
+  }
+
+  /** Frees the optimizer's state; the model stays. Idempotent. */
+  dispose(): void {
+    this.#disposed = true;
+    this.#programs.clear();
+    this.#memory?.state.dispose();
+    for (const slot of this.#memory?.slots ?? []) slot.dispose();
+    this.#memory = undefined;
+  }
+
+  async *#turns(data: DataSource, options: ReturnType<typeof checkRunOptions>) {
+    const { reportEvery, signal } = options;
+    const unlock = this.#network.lockTraining();
+    try {
+      const start = (staged: StagedStep) => this.#start(staged);
+      let turn = new Turn();
+      for await (const outcome of pipeline(this.#staged(data, options), start, signal)) {
+        turn.add(outcome);
+        if (turn.steps < reportEvery) continue;
+        yield turn.result();
+        turn = new Turn();
+      }
+      if (turn.steps > 0) yield turn.result();
+    } finally {
+      unlock();
+    }
+  }
+
+  async *#staged(
+    data: DataSource,
+    options: ReturnType<typeof checkRunOptions>,
+  ): AsyncGenerator<StagedStep, void, undefined> {
+    const { batchSize, lastBatch, iterations, epochs } = options;
+    let steps = 0;
+    for (let pass = 0; pass < epochs; pass++) {
+      const before = steps;
+      const epoch = ++this.#epochs;
+      const shuffle = options.shuffle ? { seed: this.#network.seed, epoch } : undefined;
+      for await (const batch of data.batches({ batchSize, lastBatch, shuffle })) {
+        yield { feed: this.#feed(batch), epoch };
+        if (++steps === iterations) return;
+      }
+      if (steps === before) {
+        const got = `${data.count} sequences that gave none`;
+        throw argumentError('run: data', `at least one batch of ${batchSize}`, got);
+      }
+    }
+  }
+
+  #feed(batch: Batch): Feed {
+    const feed = new Feed(this.#network, batch, this.#options.loss);
+    this.#network.refuseSingleRow(feed);
+    return feed;
+  }
+
+  async #start({ feed, epoch }: StagedStep): Promise<StepOutcome> {
+    this.#assertAlive();
+    const network = this.#network;
+    const index = this.#steps + 1;
+    const learningRate = this.#options.optimizer.rateAt(index);
+    const plan = this.#plan();
+    const program = this.#programs.get(feed.key, () => recordTrainingStep(network, feed, plan));
+    this.#steps = index;
+    network.attempts++;
+
+    const before = network.parameters.version;
+    const running = program.run({
+      ...feed.inputs,
+      attempt: Int32Array.of(network.attempts),
+      learningRate: Float32Array.of(learningRate),
+    });
+    network.packed.packed();
+    const after = network.parameters.changed();
+    const { loss, norm, correct, counted, state } = await running;
+    if (state[nonFiniteSlot] !== 0) {
+      network.parameters.restored(before, after);
+      await network.stream.write(plan.state, nonFiniteSlot * 4, Int32Array.of(0));
+      throw new NotFiniteError(index, loss[0], norm[0], [...this.#norms]);
+    }
+    this.#norms.push(norm[0]);
+    if (this.#norms.length > historyLength) this.#norms.shift();
+    return {
+      index,
+      epoch,
+      loss: loss[0],
+      gradientNorm: norm[0],
+      learningRate,
+      correct: correct?.[0],
+      counted: counted[0],
+      degenerateSteps: network.countsRows ? feed.degenerateSteps : 0,
+    };
+  }
+
+  #plan(): StepPlan {
+    const { stream, blueprint } = this.#network;
+    const { optimizer } = this.#options;
+    this.#memory ??= {
+      state: stream.array(stateSlots * Int32Array.BYTES_PER_ELEMENT),
+      slots: Array.from({ length: optimizer.slots }, () =>
+        stream.array(blueprint.parameterCount * Float32Array.BYTES_PER_ELEMENT),
+      ),
+    };
+    return { ...this.#options, ...this.#memory };
+  }
+
+  #assertAlive(): void {
+    this.#network.assertAlive();
+    if (this.#disposed) throw new BnLstmError('ERR_BNLSTM_DISPOSED', 'the trainer was disposed');
+  }
+}

@@ -1,0 +1,69 @@
+/** What one training step gave. */
+export interface StepOutcome {
+  readonly index: number;
+  readonly epoch: number;
+  readonly loss: number;
+  readonly gradientNorm: number;
+  readonly learningRate: number;
+  /** Undefined for losses without classes. */
+  readonly correct: number | undefined;
+  readonly counted: number;
+  readonly degenerateSteps: number;
+}
+
+/** One or more training steps (`reportEvery`) together. */
+export interface StepResult {
+  /** Of the last step: attempted steps of this trainer, counted from 1. */
+  readonly index: number;
+  /** Steps in this result. */
+  readonly steps: number;
+  /** Of the last step, counted from 1; 0 for `trainer.step`. */
+  readonly epoch: number;
+  /** Mean over the steps. */
+  readonly loss: number;
+  /** Mean over the steps, before clipping. */
+  readonly gradientNorm: number;
+  /** Of the last step. */
+  readonly learningRate: number;
+  /** Share of all targets that were right; undefined for losses without classes. */
+  readonly accuracy: number | undefined;
+  /** Time steps whose statistics had a single row left, in all batches. */
+  readonly degenerateSteps: number;
+  /** Wall time, with waiting for data. */
+  readonly seconds: number;
+}
+
+/** Gathers the steps of one result. */
+export class Turn {
+  readonly #outcomes: StepOutcome[] = [];
+  readonly #started = performance.now();
+
+  get steps(): number {
+    return this.#outcomes.length;
+  }
+
+  add(outcome: StepOutcome): void {
+    this.#outcomes.push(outcome);
+  }
+
+  result(): StepResult {
+    const outcomes = this.#outcomes;
+    const { index, epoch, learningRate, correct } = outcomes.at(-1) as StepOutcome;
+    const sum = (value: (outcome: StepOutcome) => number) =>
+      outcomes.reduce((total, outcome) => total + value(outcome), 0);
+    return {
+      index,
+      steps: outcomes.length,
+      epoch,
+      loss: sum(({ loss }) => loss) / outcomes.length,
+      gradientNorm: sum(({ gradientNorm }) => gradientNorm) / outcomes.length,
+      learningRate,
+      accuracy:
+        correct === undefined
+          ? undefined
+          : sum(({ correct = 0 }) => correct) / sum(({ counted }) => counted),
+      degenerateSteps: sum(({ degenerateSteps }) => degenerateSteps),
+      seconds: (performance.now() - this.#started) / 1000,
+    };
+  }
+}

@@ -1,0 +1,52 @@
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+export interface ChildResult {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const directory = fileURLToPath(new URL('.', import.meta.url));
+
+/** What the children share: the built package and a model whose step takes about a second. */
+const prelude = `
+import { Worker } from 'node:worker_threads';
+import { bnLstm, crossEntropy, lastStep, linear, rmsprop, sequential } from '../../dist/index.js';
+const hidden = 64;
+const batchOf = (steps) => ({
+  inputs: Float32Array.from({ length: 32 * steps }, (_, k) => Math.sin(k)),
+  size: 32, steps, targets: new Int32Array(32),
+});
+const build = async () => {
+  const layers = [bnLstm({ hidden, maxSteps: 100 }), lastStep(), linear(4)];
+  const model = await sequential({ features: 1, seed: 1, device: 'cpu' }, layers);
+  const trainer = model.trainer({ loss: crossEntropy(), optimizer: rmsprop({ learningRate: 1e-3 }) });
+  return { model, trainer };
+};
+/** A batch whose training step takes about \`seconds\` here and now, whatever the build. */
+const slowBatch = async (trainer, seconds) => {
+  await trainer.step(batchOf(10));
+  const began = performance.now();
+  await trainer.step(batchOf(10));
+  const perStep = (performance.now() - began) / 1000 / 10;
+  return batchOf(Math.ceil(Math.max(20, Math.min(seconds / perStep, 20000))));
+};
+`;
+
+/** Runs a module in a process of its own: what aborts or hangs there fails one test, by name. */
+export function runChild(code: string, nodeArguments: readonly string[] = []): Promise<ChildResult> {
+  return new Promise((resolve) => {
+    const child = spawn(
+      process.execPath,
+      [...nodeArguments, '--input-type=module', '-e', prelude + code],
+      { cwd: directory, timeout: 100_000, killSignal: 'SIGKILL' },
+    );
+    let stdout = '';
+    let stderr = '';
+    child.stdout.on('data', (data) => (stdout += data));
+    child.stderr.on('data', (data) => (stderr += data));
+    child.on('close', (exitCode, signal) => resolve({ code: exitCode, signal, stdout, stderr }));
+  });
+}

@@ -1,0 +1,45 @@
+// The Node-free test runner: bnlstm_native_test [part of a test's name]...
+// Golden cases come from the file that BNLSTM_GOLDEN names (see export-golden.mjs). The last line
+// is always `N passed, N failed`; the exit status is 1 if any failed or none ran.
+#include <chrono>
+#include <cstdio>
+#include <exception>
+
+#include "check.h"
+
+namespace {
+
+bool Wanted(const std::string& name, int count, char** parts) {
+  bool wanted = count <= 1;
+  for (int i = 1; i < count; ++i) wanted = wanted || name.find(parts[i]) != std::string::npos;
+  return wanted;
+}
+
+/// The message of the failure, empty if there is none.
+std::string Run(const check::Test& test) {
+  try {
+    test.body();
+    return "";
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  int passed = 0, failed = 0;
+  for (const check::Test& test : check::Tests()) {
+    if (!Wanted(test.name, argc, argv)) continue;
+    const auto began = std::chrono::steady_clock::now();
+    const std::string failure = Run(test);
+    const double ms =
+        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - began).count();
+    ++(failure.empty() ? passed : failed);
+    std::printf("%s %s (%.0f ms)%s%s\n", failure.empty() ? "ok    " : "FAILED", test.name.c_str(),
+                ms, failure.empty() ? "" : "\n       ", failure.c_str());
+    std::fflush(stdout);
+  }
+  std::printf("%d passed, %d failed\n", passed, failed);
+  return failed > 0 || passed == 0;
+}

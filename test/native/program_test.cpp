@@ -1,0 +1,90 @@
+#include "core/program.h"
+
+#include <numeric>
+
+#include "stream_fixture.h"
+
+namespace bnlstm {
+namespace {
+
+TEST(ProgramChecksPlaces) {
+  StreamFixture fixture;
+  const auto rejected = [&](const std::function<void(ProgramDescription&)>& spoil) {
+    auto description = StreamFixture::Describe({{"increment", 1}});
+    spoil(description);
+    CHECK_THROWS(fixture.stream.NewProgram(description), kInternal);
+  };
+  rejected([](auto& program) { program.arena_bytes = 12; });
+  rejected([](auto& program) { program.ops[0].operands["y"].location.reset(); });
+  rejected([](auto& program) { program.ops[0].operands["y"].location->offset = 2; });
+  rejected([](auto& program) { program.inputs[0].location.offset = SIZE_MAX - 3; });
+  rejected([](auto& program) { program.inputs[0].batch_major = true; });
+  rejected([](auto& program) { program.inputs[0].lengths = 0; });
+  rejected([](auto& program) { program.outputs[0].shape = {0}; });
+  rejected([&](auto& program) { program.outputs[0].location.array = fixture.stream.NewArray(8); });
+  CHECK_THROWS(fixture.stream.NewProgram(StreamFixture::Describe({{"unknown", 0}})), kUnsupported);
+}
+
+TEST(ProgramTurnsAxesAndZeroesPadding) {
+  StreamFixture fixture;
+  const int64_t steps = 3, batch = 2, width = 2;
+  ProgramDescription description;
+  description.arena_bytes = 128;
+  description.inputs = {
+      {DType::kF32, {steps, batch, width}, {nullptr, 0}, true, 1},
+      {DType::kI32, {batch}, {nullptr, 64}, false, {}},
+  };
+  description.outputs = {
+      {DType::kF32, {steps, batch, width}, {nullptr, 0}, true, {}},
+      {DType::kF32, {steps, batch, width}, {nullptr, 0}, false, {}},
+  };
+  const auto program = fixture.stream.NewProgram(description);
+  std::vector<float> x(12);  // [batch][steps][width]
+  std::iota(x.begin(), x.end(), 1.0f);
+  const std::vector<int32_t> lengths{3, 1};
+  Staging staging(program->staging_bytes());
+  program->CopyIn({x.data(), lengths.data()}, staging.data());
+  Ends ends;
+  fixture.stream.Run(program, staging.data(), ends.Next());
+  CHECK_EQ(ends.Codes(1)[0], "");
+  const auto read = [&](size_t output) {
+    const auto [offset, bytes] = program->results()[output];
+    std::vector<float> values(bytes / 4);
+    std::memcpy(values.data(), staging.data() + offset, bytes);
+    return values;
+  };
+  CHECK((read(0) == std::vector<float>{1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 0}));
+  CHECK((read(1) == std::vector<float>{1, 2, 7, 8, 3, 4, 0, 0, 5, 6, 0, 0}));
+}
+
+TEST(ProgramCompilesAnewAfterGrowth) {
+  StreamFixture fixture;
+  const auto first = fixture.stream.NewProgram(StreamFixture::Describe({{"increment", 1}}));
+  CHECK_EQ(fixture.stream.arena().generation(), 1u);
+  CHECK_EQ(fixture.engine->compiled.load(), 1);
+  CHECK((fixture.Run(first, {1, 2, 3, 4}) == std::vector<float>{2, 3, 4, 5}));
+  CHECK_EQ(fixture.engine->compiled.load(), 1);
+
+  const auto second = fixture.stream.NewProgram(StreamFixture::Describe({{"increment", 2}}, 100));
+  CHECK_EQ(fixture.stream.arena().generation(), 2u);
+  CHECK_EQ(fixture.stream.arena().bytes(), 400u);
+  CHECK_EQ(fixture.engine->allocated.load(), 400);
+  for (int repeat = 0; repeat < 2; ++repeat) {
+    CHECK((fixture.Run(first, {1, 2, 3, 4}) == std::vector<float>{2, 3, 4, 5}));
+    CHECK_EQ(fixture.engine->compiled.load(), 3);
+  }
+  CHECK_EQ(fixture.Run(second, std::vector<float>(100, 1))[99], 3.0f);
+}
+
+TEST(ProgramOutOfMemoryChangesNothing) {
+  StreamFixture fixture(1000);
+  const auto program = fixture.stream.NewProgram(StreamFixture::Describe({{"increment", 1}}));
+  CHECK_THROWS(fixture.stream.NewProgram(StreamFixture::Describe({}, 1000)), kOutOfMemory);
+  CHECK_THROWS(fixture.stream.NewArray(1001), kOutOfMemory);
+  CHECK_EQ(fixture.stream.arena().bytes(), 16u);
+  CHECK_EQ(fixture.stream.arena().generation(), 1u);
+  CHECK((fixture.Run(program, {0, 0, 0, 0}) == std::vector<float>{1, 1, 1, 1}));
+}
+
+}  // namespace
+}  // namespace bnlstm

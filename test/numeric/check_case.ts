@@ -1,0 +1,55 @@
+import { expect } from 'vitest';
+import { type BnLstmCase, type CaseResult, deviation, runCase } from '../../lib/model/bn_lstm_case.js';
+import { oracle } from '../../lib/model/bn_lstm_oracle.js';
+import { type NativeStream, native } from '../../lib/native.js';
+
+/** Runs `body` with a stream of its own on the device. */
+export async function withStream<T>(
+  device: string,
+  body: (stream: NativeStream) => Promise<T>,
+  threads = 0,
+): Promise<T> {
+  const stream = new (native().Stream)(device, { threads });
+  try {
+    return await body(stream);
+  } finally {
+    stream.dispose();
+  }
+}
+
+export function runOn(device: string, given: BnLstmCase, threads = 0): Promise<CaseResult> {
+  return withStream(device, (stream) => runCase(stream, given), threads);
+}
+
+export interface Tolerance {
+  /** Absolute, for y, c, h_T, c_T and the statistics (those also relative to their largest). */
+  readonly forward: number;
+  /** Relative to the largest element of each gradient. */
+  readonly gradient: number;
+  /** Below this a gradient's largest element counts as this: sums that cancel to nearly zero. */
+  readonly gradientFloor?: number;
+}
+
+/** Every tensor of `actual` that is worse than the tolerance, in words; NaN is worse. */
+export function failures(actual: CaseResult, expected: CaseResult, tolerance: Tolerance): string[] {
+  const found: string[] = [];
+  for (const [name, want] of expected) {
+    const got = actual.get(name);
+    const { error, largest } = deviation(got ?? [], want);
+    const limit = name.startsWith('d')
+      ? tolerance.gradient * Math.max(largest, tolerance.gradientFloor ?? 0)
+      : tolerance.forward * Math.max(largest, 1);
+    if (!(error <= limit)) {
+      found.push(`${name}: off by ${error.toExponential(2)}, allowed ${limit.toExponential(2)}`);
+    }
+  }
+  return found;
+}
+
+export async function expectOracle(
+  device: string,
+  given: BnLstmCase,
+  tolerance: Tolerance,
+): Promise<void> {
+  expect(failures(await runOn(device, given), oracle(given), tolerance)).toEqual([]);
+}

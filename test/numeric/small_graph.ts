@@ -1,0 +1,89 @@
+import type { HostArray, NativeStream } from '../../lib/native.js';
+import { Graph } from '../../lib/program/graph.js';
+import type { Parameter } from '../../lib/program/recording.js';
+import { count, type Shape, type Value } from '../../lib/program/value.js';
+import { relativeError } from '../../lib/reference/compare.js';
+import { random } from '../../lib/reference/random.js';
+
+/** Numbers in f32, so that device and reference begin with the same. */
+export function normals(seed: number, size: number, deviation = 1): Float64Array {
+  return random(seed).normals(size, deviation).map(Math.fround);
+}
+
+/** A program on a device whose loss and gradients are compared with a function in doubles. */
+export class SmallGraph {
+  readonly graph: Graph;
+  readonly inputs: Record<string, HostArray> = {};
+  readonly #parameters = new Map<Parameter, Float64Array>();
+
+  constructor(readonly stream: NativeStream) {
+    this.graph = new Graph(stream);
+  }
+
+  /** A trained parameter of random numbers; its gradient's segment begins full of rubbish. */
+  parameter(name: string, ...shape: Shape): Value {
+    const size = count(shape);
+    const place = () => ({ array: this.stream.array(4 * size), offset: 0 });
+    const parameter = { name, shape, value: place(), gradient: place() };
+    const data = normals(this.#parameters.size + 1, size);
+    this.#parameters.set(parameter, data);
+    void this.stream.write(parameter.value.array, 0, Float32Array.from(data));
+    void this.stream.write(parameter.gradient.array, 0, new Float32Array(size).fill(1e9));
+    return this.graph.parameter(parameter);
+  }
+
+  f32(name: string, shape: Shape, data: ArrayLike<number>): Value {
+    this.inputs[name] = Float32Array.from(data);
+    return this.graph.input(name, 'f32', shape);
+  }
+
+  i32(name: string, shape: Shape, data: ArrayLike<number>): Value {
+    this.inputs[name] = Int32Array.from(data);
+    return this.graph.input(name, 'i32', shape);
+  }
+
+  /**
+   * Runs forward and backward from `loss`. Gives what is further off than 1e-5 of the tensor's
+   * largest: the loss from `expected`, the gradients from its central differences.
+   */
+  async errors(
+    loss: Value,
+    expected: (parameters: Record<string, Float64Array>) => number,
+  ): Promise<Record<string, number>> {
+    this.graph.backward(loss);
+    this.graph.output('loss', loss);
+    const program = this.graph.compile();
+    const result = await program.run(this.inputs);
+    const given = [...this.#parameters];
+    const named = Object.fromEntries(given.map(([{ name }, data]) => [name, data]));
+    const errors: Record<string, number> = {};
+    const compare = (name: string, actual: ArrayLike<number>, wanted: ArrayLike<number>) => {
+      const error = relativeError(actual, wanted);
+      if (!(error <= 1e-5)) errors[name] = error;
+    };
+    compare('loss', result.loss, [expected(named)]);
+    for (const [{ name, gradient }, data] of given) {
+      const actual = new Float32Array(data.length);
+      if (gradient) await this.stream.read(gradient.array, gradient.offset, actual);
+      const wanted = data.map((_, k) => derivative(data, k, () => expected(named)));
+      compare(name, actual, wanted);
+    }
+    program.dispose();
+    return errors;
+  }
+}
+
+/** Of f by data[k], by central differences of fourth order: right to about 1e-10. */
+function derivative(data: Float64Array, k: number, f: () => number): number {
+  const value = data[k];
+  const at = (x: number) => {
+    data[k] = x;
+    const result = f();
+    data[k] = value;
+    return result;
+  };
+  const h = 1e-3;
+  const near = at(value + h) - at(value - h);
+  const far = at(value + 2 * h) - at(value - 2 * h);
+  return (8 * near - far) / (12 * h);
+}

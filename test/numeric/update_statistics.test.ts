@@ -1,0 +1,186 @@
+// Population statistics out of batches: every mode of updateStatistics against the reference.
+import { describe, expect, it } from 'vitest';
+import type { HostArray, NativeStream } from '../../lib/native.js';
+import { mapStatistics, statisticsNames, statisticsShapes } from '../../lib/ops/statistics.js';
+import { type StatisticsUpdate, updateStatistics } from '../../lib/ops/update_statistics.js';
+import { Graph } from '../../lib/program/graph.js';
+import { count } from '../../lib/program/value.js';
+import { relativeError } from '../../lib/reference/compare.js';
+import type { Statistics } from '../../lib/reference/contract.js';
+import { random } from '../../lib/reference/random.js';
+import {
+  averageStatistics,
+  movingAverage,
+  poolStatistics,
+  repeatLast,
+} from '../../lib/reference/statistics.js';
+import { withStream } from './check_case.js';
+import { devices } from './devices.js';
+
+const [M, H, B] = [6, 5, 4];
+type Inputs = 'step' | 'sequence';
+
+interface Batch {
+  readonly T: number;
+  readonly lengths: Int32Array;
+  readonly statistics: Statistics;
+}
+
+/** Random statistics of T steps for one direction; the last steps may be reached by few rows. */
+function batch(seed: number, T: number, inputs: Inputs, lengths?: readonly number[]): Batch {
+  const shapes = statisticsShapes(1, T, H, inputs);
+  const { uniforms } = random(seed);
+  const ends = Int32Array.from(lengths ?? Array(B).fill(T));
+  const statistics = mapStatistics((name) => {
+    const isVariance = name.endsWith('Var');
+    const table = uniforms(count(shapes[name]), isVariance ? 0 : -1, 1).map(Math.fround);
+    const [, steps, width] = shapes[name];
+    // A single row has no variance: anything else could not come from a batch.
+    const alone = (s: number) => steps > 1 && ends.filter((end) => s < end).length < 2;
+    return table.map((value, k) => (isVariance && alone(Math.floor(k / width)) ? 0 : value));
+  });
+  return { T, lengths: ends, statistics };
+}
+
+/** Rows that run at each step, as the reference wants them. */
+function rowCounts({ T, lengths }: Batch, inputs: Inputs) {
+  const state = Array.from({ length: T }, (_, s) => lengths.filter((length) => s < length).length);
+  return { state, input: inputs === 'step' ? state : [state.reduce((sum, n) => sum + n, 0)] };
+}
+
+interface Fold {
+  readonly inputs: Inputs;
+  readonly mode: StatisticsUpdate['mode'];
+  /** What the tables hold before. */
+  readonly initial: number;
+  readonly decay?: number;
+  readonly state?: Int32Array;
+  /** The first step of batch k. */
+  readonly firstStep?: readonly number[];
+}
+
+/** Folds batches into tables of M steps and gives the tables. */
+async function fold(stream: NativeStream, batches: readonly Batch[], options: Fold) {
+  const { inputs, mode, initial, decay = 0, state = new Int32Array(4), firstStep } = options;
+  const tableShapes = statisticsShapes(1, M, H, inputs);
+  const array = async (data: HostArray) => {
+    const place = { array: stream.array(data.byteLength), offset: 0 };
+    await stream.write(place.array, 0, data);
+    return place;
+  };
+  const places = {} as Record<keyof Statistics, Awaited<ReturnType<typeof array>>>;
+  for (const name of statisticsNames) {
+    places[name] = await array(new Float32Array(count(tableShapes[name])).fill(initial));
+  }
+  const counts = await array(new Int32Array(2 * M));
+  const countsInput = await array(new Int32Array(2));
+  const statePlace = await array(state);
+  let result: Record<string, HostArray> = {};
+  for (const [k, { T, lengths, statistics }] of batches.entries()) {
+    const graph = new Graph(stream);
+    const i32 = (label: string, place: typeof counts, shape: readonly number[]) =>
+      graph.external(label, place, 'i32', shape);
+    const updates: Record<typeof mode, () => StatisticsUpdate> = {
+      average: () => ({ mode: 'average', counts: i32('counts', counts, [1]) }),
+      decay: () => ({ mode: 'decay', decay, state: i32('state', statePlace, [4]) }),
+      pooled: () => ({
+        mode: 'pooled',
+        counts: i32('counts', counts, [M, 2]),
+        countsInput: inputs === 'sequence' ? i32('rows', countsInput, [1, 2]) : undefined,
+        lengths: graph.input('lengths', 'i32', [B]),
+        batch: B,
+      }),
+    };
+    const shapes = statisticsShapes(1, T, H, inputs);
+    const tables = mapStatistics((name) =>
+      graph.external(name, places[name], 'f32', tableShapes[name]),
+    );
+    updateStatistics(graph, {
+      statistics: mapStatistics((name) => graph.input(name, 'f32', shapes[name])),
+      tables,
+      inputStatistics: inputs,
+      firstStep: firstStep && graph.input('firstStep', 'i32', [1]),
+      update: updates[mode](),
+    });
+    for (const name of statisticsNames) graph.output(name, tables[name]);
+    const program = graph.compile();
+    result = await program.run({
+      ...mapStatistics((name) => Float32Array.from(statistics[name])),
+      ...(mode === 'pooled' && { lengths }),
+      ...(firstStep && { firstStep: Int32Array.of(firstStep[k]) }),
+    });
+    program.dispose();
+  }
+  return result;
+}
+
+function expectTables(actual: Record<string, HostArray>, expected: Statistics): void {
+  const errors = statisticsNames.map((name) => relativeError(actual[name], expected[name]));
+  expect(errors.filter((error) => !(error <= 1e-6))).toEqual([]);
+}
+
+describe.each(devices)('%s', (device) => {
+  describe.each(['step', 'sequence'] as const)('input statistics: %s', (inputs) => {
+    it('average: equal weight, shorter batches repeat their last step', () =>
+      withStream(device, async (stream) => {
+        const batches = [batch(1, 4, inputs), batch(2, M, inputs), batch(3, 2, inputs)];
+        // The tables need no clearing: the first batch replaces what they hold.
+        const actual = await fold(stream, batches, {
+          inputs,
+          mode: 'average',
+          initial: Number.NaN,
+        });
+        const list = batches.map(({ statistics }) => statistics);
+        expectTables(actual, averageStatistics(list, H));
+      }));
+
+    it('decay: a moving average, which nothing enters while the step is not finite', () =>
+      withStream(device, async (stream) => {
+        const batches = [batch(1, 4, inputs), batch(2, M, inputs)];
+        const decay = 0.75;
+        const options = { inputs, mode: 'decay', initial: 0.5, decay } as const;
+        const steps = (some: Statistics) => repeatLast(some, H, M);
+        const initial = mapStatistics((name) =>
+          new Float64Array(count(statisticsShapes(1, M, H, inputs)[name])).fill(0.5),
+        );
+        const expected = batches.reduce(
+          (tables, { statistics }) => movingAverage(tables, steps(statistics), decay),
+          initial as Statistics,
+        );
+        expectTables(await fold(stream, batches, options), expected);
+        const state = Int32Array.of(0, 0, 1, 0);
+        expectTables(await fold(stream, batches, { ...options, state }), initial);
+      }));
+
+    it('pooled: rows weigh, and a step that no batch defines repeats the one before', () =>
+      withStream(device, async (stream) => {
+        const batches = [
+          batch(1, 4, inputs, [4, 2, 1, 1]),
+          batch(2, M, inputs, [5, 5, 2, M]),
+          batch(3, 3, inputs, [3, 3, 3, 3]),
+        ];
+        const options = { inputs, mode: 'pooled', initial: Number.NaN } as const;
+        const actual = await fold(stream, batches, options);
+        const list = batches.map((one) => ({
+          statistics: one.statistics,
+          counts: rowCounts(one, inputs),
+        }));
+        expectTables(actual, poolStatistics(list, H));
+      }));
+  });
+
+  it('chunks of a longer sequence go to their rows, and steps beyond the table nowhere', () =>
+    withStream(device, async (stream) => {
+      const chunks = [batch(1, 4, 'step'), batch(2, 4, 'step')];
+      const options = { inputs: 'step', mode: 'pooled', initial: Number.NaN } as const;
+      const actual = await fold(stream, chunks, { ...options, firstStep: [0, 4] });
+      // Each row has met one batch: its mean, and its variance by n / (n - 1).
+      const [first, second] = chunks.map(({ statistics }) => statistics);
+      const expected = mapStatistics((name) => {
+        const width = first[name].length / 4;
+        const table = Float64Array.of(...first[name], ...second[name]).slice(0, M * width);
+        return name.endsWith('Var') ? table.map((value) => (value * B) / (B - 1)) : table;
+      });
+      expectTables(actual, expected);
+    }));
+});
