@@ -1,5 +1,5 @@
 import type { NativeStream } from '../../lib/native.js';
-import type { GoldenCase } from '../../lib/reference/golden.js';
+import type { GoldenCase } from '../reference/golden.js';
 import { type Comparison, judge, type Verdict } from './comparison.js';
 import { compareLanguageModel } from './language_model.js';
 import { compareOptimizers } from './optimizer.js';

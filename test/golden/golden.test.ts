@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { parseGolden } from '../../lib/reference/golden.js';
+import { parseGolden } from '../reference/golden.js';
 import { withStream } from '../numeric/check_case.js';
 import { devices } from '../numeric/devices.js';
 import { compareGolden } from './compare.js';

@@ -6,7 +6,7 @@ import { linear } from '../../lib/ops/linear.js';
 import { Graph } from '../../lib/program/graph.js';
 import type { Parameter } from '../../lib/program/recording.js';
 import { count, type Place, type Shape, type Value } from '../../lib/program/value.js';
-import type { LanguageModelCase } from '../../lib/reference/golden.js';
+import type { LanguageModelCase } from '../reference/golden.js';
 import type { Comparison } from './comparison.js';
 import { DeviceMemory } from './device.js';
 

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { oneOf } from '../../lib/check.js';
 import { native } from '../../lib/native.js';
-import { parseGolden } from '../../lib/reference/golden.js';
+import { parseGolden } from '../reference/golden.js';
 import { compareGolden } from './compare.js';
 import type { Verdict } from './comparison.js';
 

@@ -6,7 +6,7 @@ import { rmsprop } from '../../lib/ops/rmsprop.js';
 import { Graph } from '../../lib/program/graph.js';
 import type { Program } from '../../lib/program/program.js';
 import type { Place } from '../../lib/program/value.js';
-import type { OptimizerCase } from '../../lib/reference/golden.js';
+import type { OptimizerCase } from '../reference/golden.js';
 import type { Comparison } from './comparison.js';
 import { DeviceMemory } from './device.js';
 

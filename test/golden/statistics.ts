@@ -4,7 +4,7 @@ import { type StatisticsUpdate, updateStatistics } from '../../lib/ops/update_st
 import { Graph } from '../../lib/program/graph.js';
 import { count, type Value } from '../../lib/program/value.js';
 import type { Statistics } from '../../lib/reference/contract.js';
-import type { StatisticsCase } from '../../lib/reference/golden.js';
+import type { StatisticsCase } from '../reference/golden.js';
 import type { Comparison } from './comparison.js';
 import { DeviceMemory } from './device.js';
 

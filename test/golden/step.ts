@@ -1,7 +1,7 @@
 import { type BnLstmCase, type CaseResult, runCase } from '../../lib/model/bn_lstm_case.js';
 import type { NativeStream } from '../../lib/native.js';
 import { statisticNames } from '../../lib/reference/contract.js';
-import type { StepCase } from '../../lib/reference/golden.js';
+import type { StepCase } from '../reference/golden.js';
 import type { Comparison } from './comparison.js';
 
 /** States [H] or [B][H] as [B][H]. */

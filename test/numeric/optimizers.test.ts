@@ -7,7 +7,7 @@ import { globalNorm } from '../../lib/ops/global_norm.js';
 import { rmsprop } from '../../lib/ops/rmsprop.js';
 import { Graph } from '../../lib/program/graph.js';
 import type { Value } from '../../lib/program/value.js';
-import { relativeError } from '../../lib/reference/compare.js';
+import { relativeError } from '../reference/compare.js';
 import { adamStep, clipByGlobalNorm, rmspropStep } from '../../lib/reference/optimizers.js';
 import { withStream } from './check_case.js';
 import { devices } from './devices.js';

@@ -2,8 +2,8 @@ import type { HostArray, NativeStream } from '../../lib/native.js';
 import { Graph } from '../../lib/program/graph.js';
 import type { Parameter } from '../../lib/program/recording.js';
 import { count, type Shape, type Value } from '../../lib/program/value.js';
-import { relativeError } from '../../lib/reference/compare.js';
-import { random } from '../../lib/reference/random.js';
+import { relativeError } from '../reference/compare.js';
+import { random } from '../reference/random.js';
 
 /** Numbers in f32, so that device and reference begin with the same. */
 export function normals(seed: number, size: number, deviation = 1): Float64Array {

@@ -5,9 +5,9 @@ import { mapStatistics, statisticsNames, statisticsShapes } from '../../lib/ops/
 import { type StatisticsUpdate, updateStatistics } from '../../lib/ops/update_statistics.js';
 import { Graph } from '../../lib/program/graph.js';
 import { count } from '../../lib/program/value.js';
-import { relativeError } from '../../lib/reference/compare.js';
+import { relativeError } from '../reference/compare.js';
 import type { Statistics } from '../../lib/reference/contract.js';
-import { random } from '../../lib/reference/random.js';
+import { random } from '../reference/random.js';
 import {
   averageStatistics,
   movingAverage,

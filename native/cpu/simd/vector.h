@@ -48,8 +48,8 @@ BNLSTM_INLINE float Sum(Vec v) {
 
 /// e^x to about 1 ulp for x in [-87, 88]; clamped beyond.
 BNLSTM_INLINE Vec Exp(Vec x) {
-  x = x > Splat(88.0f) ? Splat(88.0f) : x;
-  x = x < Splat(-87.0f) ? Splat(-87.0f) : x;
+  x = Select(x > Splat(88.0f), Splat(88.0f), x);
+  x = Select(x < Splat(-87.0f), Splat(-87.0f), x);
   // n = round(x / ln 2) by adding 1.5 * 2^23; r = x - n ln 2 in two pieces, |r| <= 0.35.
   const Vec magic = Splat(12582912.0f);
   const Vec shifted = x * 1.44269504f + magic;

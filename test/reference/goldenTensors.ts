@@ -1,5 +1,5 @@
 /** From nested JSON arrays in the golden file's names to flat arrays in the contract's. */
-import type { BnLstmOptions, BnLstmParameters, Statistics } from './contract.js';
+import type { BnLstmOptions, BnLstmParameters, Statistics } from '../../lib/reference/contract.js';
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 export type JsonObject = Record<string, Json>;

@@ -3,7 +3,7 @@
  * layout. Nothing here depends on the sizes of a particular file.
  */
 import { readFileSync } from 'node:fs';
-import type { BnLstmOptions, BnLstmParameters, Statistics } from './contract.js';
+import type { BnLstmOptions, BnLstmParameters, Statistics } from '../../lib/reference/contract.js';
 import {
   flatten,
   gradientShapes,

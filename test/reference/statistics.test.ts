@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { forward } from './bnLstm.js';
+import { forward } from '../../lib/reference/bnLstm.js';
 import { relativeError } from './compare.js';
-import { type Statistics, statisticNames } from './contract.js';
+import { type Statistics, statisticNames } from '../../lib/reference/contract.js';
 import { generate } from './generate.js';
 import { random } from './random.js';
 import {
@@ -11,7 +11,7 @@ import {
   movingAverage,
   poolStatistics,
   repeatLast,
-} from './statistics.js';
+} from '../../lib/reference/statistics.js';
 
 /** H = 1, every column of a step equal: per-step means and variances of one batch. */
 function table(means: number[], variances: number[], inputSteps = means.length): Statistics {
