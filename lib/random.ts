@@ -9,7 +9,7 @@
  * program's ops, which count up from 0.
  */
 export const hostStream = {
-  /** `attempt` = index of the parameter. */
+  /** `attempt` = hash of the name of the parameter. */
   initialValues: 0x8000_0000,
   /** `attempt` = epoch. */
   batchOrder: 0x8000_0001,

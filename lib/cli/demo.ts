@@ -95,6 +95,7 @@ async function compete(
       onIteration: (snapshot) => progress.update(snapshot),
     });
     progress.finish();
+    console.log('\nTesting both ...');
     const results = await assess(contestants, data, assessment);
     const [bnLstm, lstm] = results as [Result, Result];
     const { trainImages, testImages } = assessment;

@@ -27,6 +27,7 @@ export interface PredictOptions extends StatisticsOptions {
    * statistics. Default 0.
    */
   readonly firstStep?: number | Int32Array | undefined;
+  /** Looked at before the work is queued. */
   readonly signal?: AbortSignal | undefined;
 }
 

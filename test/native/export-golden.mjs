@@ -64,7 +64,9 @@ function lengthsOf(mask) {
 const [source, target] = process.argv.slice(2);
 if (target === undefined) throw new Error('usage: export-golden.mjs golden.json golden.bin');
 const golden = JSON.parse(readFileSync(source, 'utf8'));
-const cases = golden.cases.filter((/** @type {any} */ { input, expect }) => input.X && expect.grads);
+const cases = golden.cases.filter(
+  (/** @type {any} */ { input, expect }) => input.X && expect.grads,
+);
 
 chunks.push(Buffer.from('BNLSTMG1'));
 u32(cases.length);

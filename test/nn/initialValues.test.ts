@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { bidirectional, bnLstm, dropout, lastStep, linear } from '../../lib/index.js';
+import { bidirectional, bnLstm, dropout, type Layer, lastStep, linear } from '../../lib/index.js';
 import { withModel } from '../model/support.js';
 
-const layers = [bnLstm({ hidden: 4, maxSteps: 5 }), lastStep(), linear(3)];
+const layers: Layer[] = [bnLstm({ hidden: 4, maxSteps: 5 }), lastStep(), linear(3)];
 const valuesOf = (name: string, seed: number, stack = layers) =>
   withModel({ features: 2, seed }, stack, (model) => model.get(name));
 

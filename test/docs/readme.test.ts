@@ -1,0 +1,138 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import typescript from 'typescript';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const read = (file: string) => readFile(join(root, file), 'utf8');
+
+const blocksOf = (markdown: string) =>
+  [...markdown.matchAll(/^```js\n([\s\S]*?)^```/gm)].map(([, code]) => code);
+const blocks = blocksOf(await read('README.md'));
+
+/** What the compiler says of JavaScript that imports the package, checked strictly. */
+function complaints(sources: readonly string[]): string[] {
+  const options: typescript.CompilerOptions = {
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    allowJs: true,
+    checkJs: true,
+    noEmit: true,
+    skipLibCheck: true,
+    target: typescript.ScriptTarget.ES2023,
+    module: typescript.ModuleKind.NodeNext,
+    lib: ['lib.es2023.d.ts', 'lib.esnext.disposable.d.ts'],
+    types: ['node'],
+    paths: { bnlstm: [join(root, 'lib/index.ts')] },
+  };
+  const files = new Map(sources.map((source, i) => [join(root, `readme-${i}.mjs`), source]));
+  const host = typescript.createCompilerHost(options);
+  const { fileExists, readFile: readSource, getSourceFile } = host;
+  host.fileExists = (name) => files.has(name) || fileExists(name);
+  host.readFile = (name) => files.get(name) ?? readSource(name);
+  host.getSourceFile = (name, ...rest) => {
+    const source = files.get(name);
+    if (source === undefined) return getSourceFile(name, ...rest);
+    return typescript.createSourceFile(name, source, typescript.ScriptTarget.ES2023, true);
+  };
+  const program = typescript.createProgram([...files.keys()], options, host);
+  return typescript
+    .getPreEmitDiagnostics(program)
+    .map(({ messageText }) => typescript.flattenDiagnosticMessageText(messageText, '\n'));
+}
+
+/** Runs a module in the package's folder, where `bnlstm` is the package itself. */
+function run(args: readonly string[], source = ''): Promise<{ code: number | null; out: string }> {
+  const child = spawn(process.execPath, args, { cwd: root });
+  let out = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      out += text;
+    });
+  }
+  child.stdin.end(source);
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ code, out }));
+  });
+}
+const runModule = (source: string) => run(['--input-type=module'], source);
+
+let folder = '';
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'bnlstm-docs-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+describe('README.md', () => {
+  it('shows code that agrees with the types', () => {
+    expect(blocks.length).toBeGreaterThanOrEqual(3);
+    expect(complaints(blocks)).toEqual([]);
+  });
+
+  it('starts with code that runs (here: two iterations and a few images)', async () => {
+    const [quickstart] = blocks;
+    const edits: [string, string][] = [
+      ['iterations: 10_000, reportEvery: 100', 'iterations: 2'],
+      ['estimateStatistics(data.train)', 'estimateStatistics(data.train, { limit: 200 })'],
+      ['evaluate(data.test)', 'evaluate(data.test, { limit: 200 })'],
+      ["'mnist.safetensors'", JSON.stringify(join(folder, 'mnist.safetensors'))],
+    ];
+    const short = edits.reduce((code, [from, to]) => {
+      expect(code).toContain(from);
+      return code.replace(from, to);
+    }, quickstart);
+    const { code, out } = await runModule(short);
+    expect(code, out).toBe(0);
+    expect(out).toMatch(/^1 2\.\d+ \d.*\n2 2\.\d+ .*\n\{\n? *loss: \d/);
+  });
+
+  it.each(blocks.slice(1).map((block, i) => [i + 2, block]))(
+    'has a block %i that runs',
+    async (_, block) => {
+      const { code, out } = await runModule(block as string);
+      expect(code, out).toBe(0);
+    },
+  );
+
+  it('links to files that are there', async () => {
+    for (const file of ['README.md', 'CONTRIBUTING.md']) {
+      for (const [, link] of (await read(file)).matchAll(/\]\((?!https?:)([^)#]+)\)/g)) {
+        await expect(read(link), link).resolves.toBeTruthy();
+      }
+    }
+  });
+});
+
+describe('CONTRIBUTING.md', () => {
+  it('names scripts and files that exist', async () => {
+    const text = await read('CONTRIBUTING.md');
+    const { scripts } = JSON.parse(await read('package.json'));
+    for (const [, script] of text.matchAll(/npm run ([\w:]+)/g))
+      expect(scripts).toHaveProperty([script]);
+    for (const [, file] of text.matchAll(
+      /`((?:native|lib|test|scripts)\/[\w/.]+\.(?:ts|mjs|h|cpp|json))`/g,
+    )) {
+      await expect(read(file), file).resolves.toBeTruthy();
+    }
+  });
+});
+
+describe('the examples', () => {
+  it('train on MNIST and save', async () => {
+    const file = join(folder, 'example.safetensors');
+    const { code, out } = await run(['examples/mnist.mjs', '2', file]);
+    expect(code, out).toBe(0);
+    expect(out).toMatch(/test: loss \d\.\d+, accuracy \d+\.\d %/);
+  });
+
+  it('learn from sequences of different length, and predict the same bits in any batch', async () => {
+    const { code, out } = await run(['examples/variable-length.mjs']);
+    expect(code, out).toBe(0);
+    expect(Number(/test accuracy (\d+\.\d) %/.exec(out)?.[1])).toBeGreaterThan(90);
+    expect(out).toContain('the first symbol was 3\nalone and in a batch: the same bits\n');
+  });
+});
