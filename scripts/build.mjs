@@ -23,6 +23,15 @@ const kinds = {
 
 /** @typedef {{ kind: string, cuda: string, tests: boolean, verbose: boolean }} Options */
 
+/** @param {string} kind */
+function settingsOf(kind) {
+  if (kind in kinds) return kinds[/** @type {keyof typeof kinds} */ (kind)];
+  throw new Stop(`--kind must be one of ${Object.keys(kinds).join(', ')}`);
+}
+
+/** @param {string} kind */
+export const folderOf = (kind) => settingsOf(kind).folder;
+
 function nodeIncludes() {
   const require = createRequire(import.meta.url);
   try {
@@ -47,9 +56,7 @@ function findNvcc() {
  */
 export async function build(options = {}) {
   const { kind = 'release', cuda = 'auto', tests = false, verbose = false } = options;
-  const { folder, sanitize, target } = kinds[/** @type {keyof typeof kinds} */ (kind)] ?? {};
-  if (folder === undefined)
-    throw new Stop(`--kind must be one of ${Object.keys(kinds).join(', ')}`);
+  const { folder, sanitize, target } = settingsOf(kind);
   if (!['auto', 'on', 'off'].includes(cuda)) throw new Stop('--cuda must be auto, on or off');
 
   const { compiler, generator } = buildTools();

@@ -12,7 +12,8 @@ struct Probe {
   std::string name;    // of that error
   std::string message;
   int device_count = 0;
-  int driver_version = 0;  // newest CUDA that the driver serves, 1000 major + 10 minor; 0: no driver
+  int driver_version =
+      0;  // newest CUDA that the driver serves, 1000 major + 10 minor; 0: no driver
   int runtime_version = 0;
   std::vector<std::string> devices;  // names by device number
 };

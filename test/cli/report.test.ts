@@ -47,8 +47,9 @@ describe('the report', () => {
 
   it('says which statistics were used', () => {
     expect(notes(outcome)).toContain('population statistics from 5,000 training images');
-    expect(notes(outcome)).not.toContain('permutation');
-    expect(notes({ ...outcome, order: 'permuted' })).toContain('not a true permutation');
+    expect(notes(outcome)).toContain('batches of 500, without noise');
+    expect(notes({ ...outcome, order: 'authors' })).not.toMatch(/noise|283/);
+    expect(notes({ ...outcome, order: 'permuted' })).toContain('lost 283 of the 784 pixels');
   });
 
   it('says plainly what was seen, whichever way it went', () => {

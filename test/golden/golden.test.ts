@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { parseGolden } from '../reference/golden.js';
 import { withStream } from '../numeric/check_case.js';
 import { devices } from '../numeric/devices.js';
+import { parseGolden } from '../reference/golden.js';
 import { compareGolden } from './compare.js';
 import { judge } from './comparison.js';
 

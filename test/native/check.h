@@ -4,6 +4,7 @@
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 /// The runner's few words. TEST names and registers a test; CHECK ends it with a message.

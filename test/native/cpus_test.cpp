@@ -1,6 +1,7 @@
 #include "core/cpus.h"
 
 #include <climits>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 

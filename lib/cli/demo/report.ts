@@ -57,14 +57,15 @@ export function table(outcome: Outcome): string {
 
 /** What has to be known to compare the rows of the table. */
 export function notes({ order, trainImages }: Outcome): string {
+  const noise = order === 'scanline';
   const lines = [
     `The BN-LSTM is tested with population statistics from ${trainImages.toLocaleString('en')} training images in`,
-    'batches of 500, without noise; the paper tested so with all 50,000 in batches of 5,000. The',
-    "paper's validation accuracy is that of its curves: batch statistics, with noise, one run.",
+    `batches of 500${noise ? ', without noise' : ''}; the paper tested with all 50,000 in batches of 5,000. The paper's`,
+    `validation accuracy is that of its curves: one run, batch statistics${noise ? ', with noise' : ''}.`,
   ];
   if (order === 'permuted') {
     lines.push(
-      'Its index vector was not a true permutation but lost 283 pixels: `--order authors` is what it ran.',
+      'What it calls permuted lost 283 of the 784 pixels, a harder task: see `--order authors`.',
     );
   }
   return lines.join('\n');
