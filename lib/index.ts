@@ -10,10 +10,10 @@ export type { Prediction, PredictOptions, RecurrentState } from './infer/predict
 export type { DeviceOptions } from './model/device.js';
 export { load } from './model/load.js';
 export type { LayerStatistics, Model, ModelStatistics, ParameterInfo } from './model/model.js';
-export { type SelfTestResult, type SelfTestTensor, selfTest } from './model/selfTest.js';
+export { type SelfTestResult, type SelfTestTensor, selfTest } from './model/self_test.js';
 export { type ModelOptions, sequential } from './model/sequential.js';
 export { bidirectional } from './nn/bidirectional.js';
-export { type BnLstmOptions, bnLstm } from './nn/bnLstm.js';
+export { type BnLstmOptions, bnLstm } from './nn/bn_lstm.js';
 export { dropout } from './nn/dropout.js';
 export { type EmbeddingOptions, embedding } from './nn/embedding.js';
 export {
@@ -31,21 +31,21 @@ export {
   uniform,
   zeros,
 } from './nn/initializers.js';
-export { lastStep } from './nn/lastStep.js';
+export { lastStep } from './nn/last_step.js';
 export type { Layer, LayerConfig } from './nn/layer.js';
 export { type LinearOptions, linear } from './nn/linear.js';
 export { crossEntropy, type Loss, meanSquaredError } from './nn/loss.js';
 export { type LstmOptions, lstm, type RecurrentOptions } from './nn/lstm.js';
 export type { StatisticsChoice } from './nn/pass.js';
-export type { StatisticsStatus } from './nn/populationStatus.js';
+export type { StatisticsStatus } from './nn/population_status.js';
 export type { ReadOptions } from './nn/reading.js';
 export type { RecurrentLayer } from './nn/recurrent.js';
-export type { StatisticsOptions } from './nn/statisticsChoice.js';
+export type { StatisticsOptions } from './nn/statistics_choice.js';
 export { type AdamOptions, adam } from './optim/adam.js';
 export type { LearningRate, Optimizer } from './optim/optimizer.js';
 export { type RmspropOptions, rmsprop } from './optim/rmsprop.js';
-export type { StatisticsEstimate } from './train/estimateStatistics.js';
-export { NotFiniteError } from './train/notFiniteError.js';
+export type { StatisticsEstimate } from './train/estimate_statistics.js';
+export { NotFiniteError } from './train/not_finite_error.js';
 export type { RunOptions, TrainerOptions } from './train/options.js';
 export type { Trainer } from './train/trainer.js';
 export type { StepResult } from './train/turn.js';

@@ -129,7 +129,10 @@ export interface NativeCounts {
 
 export interface Native {
   /** `threads` 0: the engine's choice. */
-  readonly Stream: new (device: string, options: { threads: number }) => NativeStream;
+  readonly Stream: new (
+    device: string,
+    options: { threads: number },
+  ) => NativeStream;
   probe(): NativeProbe;
   counts(): NativeCounts;
 }

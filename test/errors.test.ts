@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { BnLstmError, errorCodes } from '../lib/errors.js';
-import { NotFiniteError } from '../lib/train/notFiniteError.js';
+import { NotFiniteError } from '../lib/train/not_finite_error.js';
 
 const documentation = readFileSync(new URL('../docs/errors.md', import.meta.url), 'utf8');
 

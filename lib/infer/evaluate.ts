@@ -16,7 +16,7 @@ import {
   checkStatisticsChoice,
   type StatisticsOptions,
   statisticsOptionNames,
-} from '../nn/statisticsChoice.js';
+} from '../nn/statistics_choice.js';
 import { Graph } from '../program/graph.js';
 import type { Program } from '../program/program.js';
 

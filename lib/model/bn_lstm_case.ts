@@ -115,7 +115,12 @@ export async function runCase(stream: NativeStream, given: BnLstmCase): Promise<
         const { name, shape, gradient } = parameters.find(
           (parameter) => graph.parameter(parameter) === value,
         ) as Required<Parameter>;
-        const into = graph.external(`d${name}`, gradient as NonNullable<typeof gradient>, 'f32', shape);
+        const into = graph.external(
+          `d${name}`,
+          gradient as NonNullable<typeof gradient>,
+          'f32',
+          shape,
+        );
         graph.output(`d${name}`, into);
         return into;
       },
@@ -145,4 +150,3 @@ export function deviation(a: ArrayLike<number>, b: ArrayLike<number>) {
   }
   return { error, largest };
 }
-

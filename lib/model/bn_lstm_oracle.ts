@@ -1,7 +1,7 @@
 import { seedOptions } from '../ops/seed.js';
 import { statisticsNames } from '../ops/statistics.js';
 import { Philox } from '../random.js';
-import { backward, forward } from '../reference/bnLstm.js';
+import { backward, forward } from '../reference/bn_lstm.js';
 import type { BnLstmOptions, LstmParameters, Statistics, Zoneout } from '../reference/contract.js';
 import type { BnLstmCase, CaseResult } from './bn_lstm_case.js';
 
@@ -65,7 +65,10 @@ export function oracle(given: BnLstmCase): CaseResult {
     }
     if (gradients.x) {
       const sum = result.get('dx') ?? new Float64Array(T * B * D);
-      result.set('dx', sum.map((value, k) => value + (gradients.x as Float64Array)[k]));
+      result.set(
+        'dx',
+        sum.map((value, k) => value + (gradients.x as Float64Array)[k]),
+      );
     }
   }
   return result;

@@ -2,7 +2,7 @@ import type { Segment } from '../nn/builder.js';
 import { tableSegments } from '../nn/builder.js';
 import type { LayerConfig } from '../nn/layer.js';
 import type { Network } from '../nn/network.js';
-import type { StatisticsStatus } from '../nn/populationStatus.js';
+import type { StatisticsStatus } from '../nn/population_status.js';
 
 /** Of the layout of tensors and metadata in a model's file. */
 export const formatVersion = '1';

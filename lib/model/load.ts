@@ -2,7 +2,7 @@ import * as check from '../check.js';
 import { BnLstmError } from '../errors.js';
 import { readSafetensors, type Safetensors, type Tensor } from '../io/safetensors.js';
 import { Network } from '../nn/network.js';
-import type { StatisticsStatus } from '../nn/populationStatus.js';
+import type { StatisticsStatus } from '../nn/population_status.js';
 import { layerFrom } from '../nn/registry.js';
 import { checkDevice, type DeviceOptions, deviceOptionNames } from './device.js';
 import { type FileEntry, fileEntries, formatVersion, type ModelConfig, type Part } from './file.js';

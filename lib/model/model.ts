@@ -5,16 +5,16 @@ import { type Prediction, type PredictOptions, predict } from '../infer/predict.
 import type { ParameterSegment } from '../nn/builder.js';
 import type { Loss } from '../nn/loss.js';
 import type { Network } from '../nn/network.js';
-import type { StatisticsStatus } from '../nn/populationStatus.js';
+import type { StatisticsStatus } from '../nn/population_status.js';
 import type { ReadOptions } from '../nn/reading.js';
 import { copyOf } from '../nn/tables.js';
 import { mapStatistics, type StatisticsValues } from '../ops/statistics.js';
-import { estimateStatistics, type StatisticsEstimate } from '../train/estimateStatistics.js';
+import { estimateStatistics, type StatisticsEstimate } from '../train/estimate_statistics.js';
 import type { TrainerOptions } from '../train/options.js';
 import { Trainer } from '../train/trainer.js';
 import { describe } from './describe.js';
 import { save } from './save.js';
-import { type SelfTestResult, selfTest } from './selfTest.js';
+import { type SelfTestResult, selfTest } from './self_test.js';
 
 export interface ParameterInfo {
   /** Index of the layer and name, as `0.wx`. */
@@ -99,7 +99,7 @@ export class Model {
   /**
    * Estimates population statistics in one pass over training data, for all layers at once: the
    * mean over batches of each step's mean and biased variance, every batch weighing the same
-   * (paper.md §2). Where batches carry `lengths` and only running rows count, rows weigh instead:
+   * (docs/paper.md §2). Where batches carry `lengths` and only running rows count, rows weigh instead:
    * variance Σ n·var / Σ (n − 1). Batches should be as large as memory allows. Training noise
    * (`initialNoise`) is applied; zoneout and dropout are not sampled. A model without normalisation
    * needs none: nothing is read. If it fails, the old statistics stay.

@@ -34,7 +34,7 @@ export interface ScaleOptions {
 
 /**
  * One orthogonal matrix over the whole parameter: rows orthonormal if it is wide, columns if it is
- * tall, uniformly distributed (paper.md §3; not one matrix per gate).
+ * tall, uniformly distributed (docs/paper.md §3; not one matrix per gate).
  */
 export function orthogonal(options?: ScaleOptions): Initializer {
   const { scale = 1 } = check.options(options, 'orthogonal', ['scale']);
@@ -55,7 +55,7 @@ export interface IdentityOptions extends ScaleOptions {
 
 /**
  * The identity times `scale`. `identity({ gates: ['g'] })` is what the paper used for MNIST
- * (paper.md §3a): the identity in the block of g, one orthogonal H × 3H matrix for f, i and o.
+ * (docs/paper.md §3a): the identity in the block of g, one orthogonal H × 3H matrix for f, i and o.
  */
 export function identity(options?: IdentityOptions): Initializer {
   const given = check.options(options, 'identity', ['gates', 'scale']);
@@ -116,7 +116,7 @@ export interface RecurrentInit {
 }
 
 /**
- * What the paper used (paper.md §3): orthogonal matrices, but on (permuted) MNIST recurrent weights
+ * What the paper used (docs/paper.md §3): orthogonal matrices, but on (permuted) MNIST recurrent weights
  * with the identity in the block of g. Its other choices are the defaults of the layers: gamma 0.1,
  * beta 0, forget bias 1, orthogonal output weights.
  */

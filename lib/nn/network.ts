@@ -6,12 +6,12 @@ import type { Program } from '../program/program.js';
 import type { Value } from '../program/value.js';
 import { type Blueprint, Builder } from './builder.js';
 import type { Feed } from './feed.js';
-import { initialMovingStatistics, initialParameters } from './initialValues.js';
+import { initialMovingStatistics, initialParameters } from './initial_values.js';
 import type { BuiltLayer, Layer, Signal } from './layer.js';
-import { PackedWeights } from './packedWeights.js';
+import { PackedWeights } from './packed_weights.js';
 import { Parameters } from './parameters.js';
 import { Pass, type PassOptions } from './pass.js';
-import { PopulationStatus } from './populationStatus.js';
+import { PopulationStatus } from './population_status.js';
 import type { Spec } from './spec.js';
 import { StatisticsTables } from './tables.js';
 

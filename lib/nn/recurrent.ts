@@ -7,7 +7,7 @@ import { type BuiltLayer, Layer, type LayerConfig, type Signal } from './layer.j
 import type { Pass } from './pass.js';
 import { misplaced, type Spec } from './spec.js';
 
-/** How a recurrent layer normalises (paper.md §1.1, §2). */
+/** How a recurrent layer normalises (docs/paper.md §1.1, §2). */
 export interface Normalisation {
   readonly maxSteps: number;
   readonly inputStatistics: InputStatistics;

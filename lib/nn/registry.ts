@@ -1,10 +1,10 @@
 import * as check from '../check.js';
 import { bidirectional } from './bidirectional.js';
-import { type BnLstmOptions, bnLstm } from './bnLstm.js';
+import { type BnLstmOptions, bnLstm } from './bn_lstm.js';
 import { dropout } from './dropout.js';
 import { embedding } from './embedding.js';
 import { initializerFrom } from './initializers.js';
-import { lastStep } from './lastStep.js';
+import { lastStep } from './last_step.js';
 import type { Layer } from './layer.js';
 import { linear } from './linear.js';
 import { type LstmOptions, lstm } from './lstm.js';

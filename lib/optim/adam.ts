@@ -13,7 +13,7 @@ export interface AdamOptions {
 }
 
 /**
- * Adam as the authors ran it (paper.md §3):
+ * Adam as the authors ran it (docs/paper.md §3):
  * w −= learningRate · √(1 − beta2ᵗ) / (1 − beta1ᵗ) · m / (√v + eps), t counting applied steps.
  * @throws ERR_BNLSTM_ARGUMENT
  */

@@ -11,7 +11,7 @@ export interface RmspropOptions {
 }
 
 /**
- * RMSProp as the authors ran it (paper.md §3): ms = decay·ms + (1 − decay)·g²;
+ * RMSProp as the authors ran it (docs/paper.md §3): ms = decay·ms + (1 − decay)·g²;
  * w −= learningRate · g / max(√ms, 1 / maxScaling). The paper's "0.9 momentum" is `decay`; their
  * code for MNIST has 0.5.
  * @throws ERR_BNLSTM_ARGUMENT

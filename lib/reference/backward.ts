@@ -1,5 +1,5 @@
-/** The batch-normalised LSTM, backward (paper.md §1.2, steps 1-8; §1.5 for finished rows). */
-import type { BnLstmOutput } from './bnLstm.js';
+/** The batch-normalised LSTM, backward (docs/paper.md §1.2, steps 1-8; §1.5 for finished rows). */
+import type { BnLstmOutput } from './bn_lstm.js';
 import {
   type BnLstmGradients,
   completeParameters,

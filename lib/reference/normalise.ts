@@ -1,4 +1,4 @@
-/** Batch normalisation of one matrix, forward and backward (paper.md §1.1 and §1.2). */
+/** Batch normalisation of one matrix, forward and backward (docs/paper.md §1.1 and §1.2). */
 import type { BnLstmOptions } from './contract.js';
 import { batchStatistics } from './statistics.js';
 
@@ -41,7 +41,7 @@ export function normaliser(options: BnLstmOptions): Normaliser {
     const variance = population[`${table}Var`];
     const last = mean.length / width - 1;
     return apply(x, rows, (n, j) => {
-      // Beyond the longest training sequence the last statistics repeat (paper.md §2).
+      // Beyond the longest training sequence the last statistics repeat (docs/paper.md §2).
       const k = Math.min((firstStep?.[n % options.B] ?? 0) + step(n), last) * width + j;
       return [mean[k], root(variance[k], eps)];
     });

@@ -1,4 +1,4 @@
-/** Clipping and the optimizers as in Blocks, the authors' framework (paper.md §3). */
+/** Clipping and the optimizers as in Blocks, the authors' framework (docs/paper.md §3). */
 
 /** All gradients rescaled together to the threshold where their common L2 norm reaches it. */
 export function clipByGlobalNorm(gradients: Float64Array[], threshold: number) {

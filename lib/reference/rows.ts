@@ -10,7 +10,7 @@ export interface Rows {
   input: Uint8Array;
   /**
    * The position in x and y of step s of row n. `reverse` turns the unpadded part only and leaves
-   * the padding at the end (paper.md §2, "reverse_realign"); the map is its own inverse.
+   * the padding at the end (docs/paper.md §2, "reverse_realign"); the map is its own inverse.
    */
   position(s: number, n: number): number;
 }
@@ -21,7 +21,7 @@ export function rowsOf(options: BnLstmOptions): Rows {
   const length = (n: number) => (lengths ? lengths[n] : T);
   const running = new Uint8Array(T * B).map((_, k) => (Math.floor(k / B) < length(k % B) ? 1 : 0));
   const everyRow = new Uint8Array(T * B).fill(1);
-  // Only batch statistics can need a finished row, and only in the authors' 'all' (paper.md §1.5).
+  // Only batch statistics can need a finished row, and only in the authors' 'all' (docs/paper.md §1.5).
   const all = norm === 'batch' && statistics === 'batch' && lengthStatistics === 'all';
   return {
     running,

@@ -1,4 +1,4 @@
-/** Batch statistics, and the ways to make population statistics of them (paper.md §2). */
+/** Batch statistics, and the ways to make population statistics of them (docs/paper.md §2). */
 import { type Statistics, statisticNames } from './contract.js';
 
 /**

@@ -7,14 +7,14 @@ import type { Network } from '../nn/network.js';
 import { pipeline } from '../nn/pipeline.js';
 import { checkDataSource } from '../nn/reading.js';
 import { ProgramCache } from '../program/cache.js';
-import { NotFiniteError } from './notFiniteError.js';
+import { NotFiniteError } from './not_finite_error.js';
 import {
   checkRunOptions,
   checkTrainerOptions,
   type RunOptions,
   type TrainerOptions,
 } from './options.js';
-import { nonFiniteSlot, recordTrainingStep, type StepPlan, stateSlots } from './trainingStep.js';
+import { nonFiniteSlot, recordTrainingStep, type StepPlan, stateSlots } from './training_step.js';
 import { type StepOutcome, type StepResult, Turn } from './turn.js';
 
 /** Norms that a NotFiniteError tells. */

@@ -20,9 +20,8 @@ struct Scratch {
     x = at.tokens ? nullptr : carve.Floats(at.T * at.D * at.lanes);
     h = carve.Floats(2 * at.H * at.lanes);
     c = carve.Floats(at.H * at.lanes);
-    inputs = at.sequence && !op.population && !op.saved
-                 ? carve.Floats(at.T * at.H * 4 * at.lanes)
-                 : nullptr;
+    inputs = at.sequence && !op.population && !op.saved ? carve.Floats(at.T * at.H * 4 * at.lanes)
+                                                        : nullptr;
     bytes = carve.bytes();
   }
   size_t bytes;
@@ -57,8 +56,13 @@ class Forward {
     StepZoneout zoneout;
     std::vector<float> a, b, gate_o;
     Member(const Forward& f, const Team& team)
-        : units(Units(f.at_, team)), rows(f.direction_), norms(f.direction_),
-          zoneout(f.direction_), a(4 * f.at_.lanes), b(4 * f.at_.lanes), gate_o(f.at_.lanes) {}
+        : units(Units(f.at_, team)),
+          rows(f.direction_),
+          norms(f.direction_),
+          zoneout(f.direction_),
+          a(4 * f.at_.lanes),
+          b(4 * f.at_.lanes),
+          gate_o(f.at_.lanes) {}
   };
 
   float* Hidden(int64_t s) const { return scratch_.h + (s & 1) * at_.H * at_.lanes; }
@@ -164,8 +168,7 @@ class Forward {
       std::copy(u.c, u.c + at_.lanes, c);
     }
     if (s + 1 < at_.T) KeepHidden(s + 1, j, u.h);
-    for (int64_t n = 0; n < at_.B && op_.y; ++n)
-      op_.y.f32()[direction_.Output(s, n, j)] = u.h[n];
+    for (int64_t n = 0; n < at_.B && op_.y; ++n) op_.y.f32()[direction_.Output(s, n, j)] = u.h[n];
     for (int64_t n = 0; n < at_.B && op_.c_all; ++n)
       op_.c_all.f32()[direction_.Output(s, n, j)] = u.c[n];
   }

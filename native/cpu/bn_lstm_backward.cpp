@@ -1,6 +1,6 @@
-// Backward over a whole sequence (paper.md section 1.2). A member owns the same hidden units as in
-// forward, so every column reduction is local. Members exchange dA^T (and dB^T where x wants a
-// gradient) once per step through two buffers in turn; the carried gradients of a member's own
+// Backward over a whole sequence (docs/paper.md section 1.2). A member owns the same hidden units
+// as in forward, so every column reduction is local. Members exchange dA^T (and dB^T where x wants
+// a gradient) once per step through two buffers in turn; the carried gradients of a member's own
 // units it computes itself from dA^T, hence one barrier per step.
 #include <algorithm>
 
@@ -11,13 +11,13 @@ namespace bnlstm::cpu {
 namespace {
 
 struct Scratch {
-  float* x;     // [T][B][d_lanes]
-  float* dh;    // [4 h_panels][lanes], carried
-  float* dc;    // [H][lanes], carried
-  float* da;    // [2][H][4][lanes]
-  float* db;    // [2][H][4][lanes], or of all T steps where they wait for sums over the sequence
-  float* dwh;   // [H][4][h_lanes]
-  float* dwx;   // [H][4][d_lanes]
+  float* x;      // [T][B][d_lanes]
+  float* dh;     // [4 h_panels][lanes], carried
+  float* dc;     // [H][lanes], carried
+  float* da;     // [2][H][4][lanes]
+  float* db;     // [2][H][4][lanes], or of all T steps where they wait for sums over the sequence
+  float* dwh;    // [H][4][h_lanes]
+  float* dwx;    // [H][4][d_lanes]
   double* sums;  // [H][kUnitSums]
 
   Scratch(const BnLstmLayout& at, Carver carve) {
@@ -37,8 +37,8 @@ struct Scratch {
 
 class Backward {
  public:
-  Backward(const ops::BnLstmBackward& op, const BnLstmLayout& at, const Scratch& scratch,
-           int64_t r, StepBarrier& barrier)
+  Backward(const ops::BnLstmBackward& op, const BnLstmLayout& at, const Scratch& scratch, int64_t r,
+           StepBarrier& barrier)
       : op_(op), at_(at), scratch_(scratch), direction_{op, at, r}, r_(r), barrier_(barrier) {}
 
   /// False: cancelled.
@@ -72,9 +72,14 @@ class Backward {
     std::vector<float> panel;   // [4][lanes]
     std::vector<float> c0;      // [lanes]
     Member(const Backward& f, const Team& team)
-        : units(Units(f.at_, team)), inputs(Share(f.at_.d_panels, team)), rows(f.direction_),
-          norms(f.direction_), zoneout(f.direction_), by_row(4 * f.at_.B),
-          panel(kPanel * f.at_.lanes), c0(f.at_.lanes) {}
+        : units(Units(f.at_, team)),
+          inputs(Share(f.at_.d_panels, team)),
+          rows(f.direction_),
+          norms(f.direction_),
+          zoneout(f.direction_),
+          by_row(4 * f.at_.B),
+          panel(kPanel * f.at_.lanes),
+          c0(f.at_.lanes) {}
   };
 
   const float* Saved(int64_t s, int64_t j) const {
@@ -185,8 +190,7 @@ class Backward {
                     at_.lanes, at_.lanes, m.panel.data(), at_.lanes);
       const int64_t width = std::min(kPanel, at_.D - p * kPanel);
       for (int64_t n = 0; n < at_.B; ++n) {
-        float* dx =
-            op_.dx.f32() + (direction_.Place(s, n) * at_.B + n) * at_.D + p * kPanel;
+        float* dx = op_.dx.f32() + (direction_.Place(s, n) * at_.B + n) * at_.D + p * kPanel;
         for (int64_t q = 0; q < width; ++q) {
           const float value = m.panel[q * at_.lanes + n];
           dx[q] = r_ == 0 ? value : dx[q] + value;
@@ -206,8 +210,8 @@ class Backward {
       rows.inverse_count = op_.population || count == 0 ? 0.0f : 1.0f / static_cast<float>(count);
       float* db = InputGateGradients(s, j);
       for (int64_t g = 0; g < 4; ++g)
-        NormalizeInputGradient(Saved(s, j) + (4 + g) * at_.lanes, b[g], rows,
-                               p.gamma_x[g] * b[g].r, static_cast<float>(Sums(j)[kSumBias + g]),
+        NormalizeInputGradient(Saved(s, j) + (4 + g) * at_.lanes, b[g], rows, p.gamma_x[g] * b[g].r,
+                               static_cast<float>(Sums(j)[kSumBias + g]),
                                static_cast<float>(Sums(j)[kSumGammaX + g]), db + g * at_.lanes);
       InputWeightGradient(m, s, j, db);
     }

@@ -2,6 +2,7 @@
 
 #include "cpu/simd/panel.h"
 #include "ops/bn_lstm.h"
+#include "ops/bn_lstm_pack.h"
 
 namespace bnlstm::cpu {
 
@@ -48,10 +49,19 @@ struct BnLstmLayout {
  private:
   BnLstmLayout(int64_t steps, int64_t batch, int64_t inputs, int64_t hidden, int64_t directions,
                bool gather)
-      : T(steps), B(batch), D(inputs), H(hidden), R(directions), lanes(RoundUp(batch, kLanes)),
-        d_lanes(RoundUp(inputs, kLanes)), h_lanes(RoundUp(hidden, kLanes)),
-        h_panels((hidden + kPanel - 1) / kPanel), d_panels((inputs + kPanel - 1) / kPanel),
-        normalize(true), tokens(gather), sequence(false) {}
+      : T(steps),
+        B(batch),
+        D(inputs),
+        H(hidden),
+        R(directions),
+        lanes(RoundUp(batch, kLanes)),
+        d_lanes(RoundUp(inputs, kLanes)),
+        h_lanes(RoundUp(hidden, kLanes)),
+        h_panels((hidden + kPanel - 1) / kPanel),
+        d_panels((inputs + kPanel - 1) / kPanel),
+        normalize(true),
+        tokens(gather),
+        sequence(false) {}
 };
 
 /// Hands out consecutive pieces of a scratch blob; run once over null to learn the size.

@@ -1,5 +1,6 @@
-// The arithmetic of one hidden unit at one step, the whole batch in vector lanes: paper.md sections
-// 1.1 and 1.2 line by line. Every reduction over the batch ends here; nothing crosses units.
+// The arithmetic of one hidden unit at one step, the whole batch in vector lanes: docs/paper.md
+// sections 1.1 and 1.2 line by line. Every reduction over the batch ends here; nothing crosses
+// units.
 #include "cpu/bn_lstm_unit.h"
 
 #include <cmath>
@@ -20,7 +21,8 @@ BNLSTM_INLINE Vec Scale(const Norm& norm, int64_t v) {
 }
 
 /// The state after zoneout and after freezing the rows that have ended.
-BNLSTM_INLINE Vec Settle(const Zoneout& zoneout, const Rows& rows, int64_t v, Vec previous, Vec next) {
+BNLSTM_INLINE Vec Settle(const Zoneout& zoneout, const Rows& rows, int64_t v, Vec previous,
+                         Vec next) {
   if (zoneout.keep)
     next = Select(Load(zoneout.keep + v * kLanes), previous, next);
   else if (zoneout.rate != 0)
@@ -107,7 +109,7 @@ BNLSTM_CLONES void RunUnit(UnitForward& u) {
 
 BNLSTM_CLONES void RunUnit(UnitBackward& u) {
   const bool through = u.normalize && u.batch_statistics;  // gradients flow through statistics
-  // Paper.md section 1.2, steps 1-3. The rows f and o of da hold dz and dP_o until later steps.
+  // docs/paper.md section 1.2, steps 1-3. The rows f and o of da hold dz and dP_o until later.
   Vec c0 = Splat(0), c1 = Splat(0);
   for (int64_t v = 0; v < u.rows.vectors; ++v) {
     Vec dh = Load(u.dh + v * kLanes);
@@ -139,8 +141,7 @@ BNLSTM_CLONES void RunUnit(UnitBackward& u) {
     Vec dc = Load(u.dc + v * kLanes);
     if (u.normalize) {
       Vec inner = dz;
-      if (through)
-        inner -= Keep(counted, part0 + Hat(u.norm_c, v, Load(u.c + v * kLanes)) * part1);
+      if (through) inner -= Keep(counted, part0 + Hat(u.norm_c, v, Load(u.c + v * kLanes)) * part1);
       dc += inner * Scale(u.norm_c, v) * u.p.gamma_c;
     } else {
       dc += dz;
@@ -151,10 +152,9 @@ BNLSTM_CLONES void RunUnit(UnitBackward& u) {
     dc += Keep(running, fresh * f);
     Store(u.dc + v * kLanes, dc);
     const Vec previous = Load(u.c_prev + v * kLanes);
-    const Vec dp[4] = {Keep(running, fresh * previous * f * (1.0f - f)),
-                       Keep(running, fresh * g * i * (1.0f - i)),
-                       Load(u.da + 2 * u.stride + v * kLanes),
-                       Keep(running, fresh * i * (1.0f - g * g))};
+    const Vec dp[4] = {
+        Keep(running, fresh * previous * f * (1.0f - f)), Keep(running, fresh * g * i * (1.0f - i)),
+        Load(u.da + 2 * u.stride + v * kLanes), Keep(running, fresh * i * (1.0f - g * g))};
     for (int gate = 0; gate < 4; ++gate) {
       const int64_t at = gate * u.stride + v * kLanes;
       Store(u.da + at, dp[gate]);

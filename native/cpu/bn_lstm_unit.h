@@ -11,8 +11,8 @@ namespace bnlstm::cpu {
 struct Rows {
   const int32_t* running;
   const int32_t* counted;
-  int64_t vectors;       // of kLanes rows
-  float inverse_count;   // 1 / counted rows; 0 if there are none
+  int64_t vectors;      // of kLanes rows
+  float inverse_count;  // 1 / counted rows; 0 if there are none
 };
 
 /// One normalised column at one step: x_hat = (x - mean) r. The same for every row, or, where rows
@@ -34,9 +34,9 @@ struct UnitParameters {
   float gamma_h[4], gamma_x[4], bias[4], gamma_c, beta_c;
 };
 
-/// Biased mean and variance of the counted rows of a column (paper.md section 1: over the batch).
-/// Two-pass, the second about the first's rounded mean and corrected for it, so that a large mean
-/// costs no digits of the variance. Equal rows give a variance of exactly 0 and that row as mean.
+/// Biased mean and variance of the counted rows of a column (docs/paper.md section 1.1). Two-pass,
+/// the second about the first's rounded mean and corrected for it, so that a large mean costs no
+/// digits of the variance. Equal rows give a variance of exactly 0 and that row as mean.
 void BatchStatistics(const float* column, const Rows& rows, float* mean, float* var);
 
 /// One unit at one step: gates, cell, cell statistics and output for the whole batch.
@@ -45,18 +45,18 @@ struct UnitForward {
   float eps;
   Rows rows;
   UnitParameters p;
-  int64_t stride;       // floats between the four rows of a and of b
-  float* a;             // [4] rows: h_{t-1} Wh; with norm 'none' it becomes a + b
-  const float* b;       // [4] rows: x_t Wx
+  int64_t stride;                     // floats between the four rows of a and of b
+  float* a;                           // [4] rows: h_{t-1} Wh; with norm 'none' it becomes a + b
+  const float* b;                     // [4] rows: x_t Wx
   Norm norm_a[4], norm_b[4], norm_c;  // norm_c is written with batch statistics
-  float* cell_mean;     // batch statistics of c, written
+  float* cell_mean;                   // batch statistics of c, written
   float* cell_var;
   Zoneout zoneout_c, zoneout_h;
   const float* h_prev;
   const float* c_prev;
-  float* c;             // may be c_prev
+  float* c;  // may be c_prev
   float* h;
-  float* gate_o;        // scratch, one row
+  float* gate_o;  // scratch, one row
 };
 void RunUnit(UnitForward& unit);
 
@@ -79,7 +79,14 @@ struct UnitBackward {
   double* sums;  // running column sums over the steps, kUnitSums of them
 };
 /// Slots of UnitBackward::sums: db [4], dgamma_h [4], dgamma_x [4], dgamma_c, dbeta_c.
-enum UnitSum { kSumBias = 0, kSumGammaH = 4, kSumGammaX = 8, kSumGammaC = 12, kSumBetaC, kUnitSums };
+enum UnitSum {
+  kSumBias = 0,
+  kSumGammaH = 4,
+  kSumGammaX = 8,
+  kSumGammaC = 12,
+  kSumBetaC,
+  kUnitSums
+};
 void RunUnit(UnitBackward& unit);
 
 /// dB of one step and column for statistics over the whole sequence: from dP in place, given the

@@ -1,5 +1,7 @@
 #include "ops/bn_lstm.h"
 
+#include "ops/blob.h"
+
 namespace bnlstm::ops {
 namespace {
 
@@ -7,12 +9,6 @@ bool Choice(const OpArguments& op, const char* option, const char* yes, const ch
   const std::string& text = op.Text(option);
   Assert(text == yes || text == no, op.name + ": bad option '" + option + "'");
   return text == yes;
-}
-
-Tensor Blob(const OpArguments& op, const char* key) {
-  Tensor blob = op.Find(key);
-  Assert(!blob.present || blob.dtype == DType::kU8, op.name + ": a blob must be u8");
-  return blob;
 }
 
 }  // namespace
@@ -105,21 +101,6 @@ BnLstmBackward::BnLstmBackward(const OpArguments& op) : BnLstmOperands(op) {
   dh0 = op.Required("dh0", f32, h0.shape);
   dc0 = op.Required("dc0", f32, c0.shape);
   dx = op.Optional("dx", f32, {steps, batch, inputs});
-}
-
-BnLstmPack::BnLstmPack(const OpArguments& op) {
-  tokens = op.Flag("tokens");
-  const Tensor weights = op.Find("wh");
-  Assert(weights.present && weights.shape.size() == 3, "bnLstmPack needs wh [R][H][4H]");
-  directions = weights.shape[0];
-  hidden = weights.shape[1];
-  wh = op.Required("wh", DType::kF32, {directions, hidden, 4 * hidden});
-  const Tensor input_weights = op.Find("wx");
-  Assert(input_weights.present && input_weights.shape.size() == 3,
-         "bnLstmPack needs wx [R][D][4H]");
-  inputs = input_weights.shape[1];
-  wx = op.Required("wx", DType::kF32, {directions, inputs, 4 * hidden});
-  packed = Blob(op, "packed");
 }
 
 }  // namespace bnlstm::ops

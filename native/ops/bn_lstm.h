@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/op.h"
+#include "ops/statistics.h"
 
 namespace bnlstm::ops {
 
@@ -58,21 +59,17 @@ namespace bnlstm::ops {
 struct BnLstmShape {
   int64_t steps = 0, batch = 0, inputs = 0, hidden = 0, directions = 1, table_steps = 0;
   bool tokens = false;
-  bool normalize = true;           // norm: 'batch' | 'none'
-  bool population = false;         // statistics: 'batch' | 'population'
-  bool sequence_inputs = false;    // inputStatistics: 'step' | 'sequence'
-  bool valid_rows = true;          // lengthStatistics: 'valid' | 'all'
-  bool learned_state = true;       // initialState: 'learned' | 'rows'
-  bool sample_zoneout = false;     // zoneout: 'sample' | 'expect'
+  bool normalize = true;         // norm: 'batch' | 'none'
+  bool population = false;       // statistics: 'batch' | 'population'
+  bool sequence_inputs = false;  // inputStatistics: 'step' | 'sequence'
+  bool valid_rows = true;        // lengthStatistics: 'valid' | 'all'
+  bool learned_state = true;     // initialState: 'learned' | 'rows'
+  bool sample_zoneout = false;   // zoneout: 'sample' | 'expect'
   float eps = 1e-5f, noise = 0, zoneout_c = 0, zoneout_h = 0;
-  uint64_t seed = 0;               // seedLow + 2^32 seedHigh
+  uint64_t seed = 0;  // seedLow + 2^32 seedHigh
   uint32_t stream = 0;
 
   explicit BnLstmShape(const OpArguments& op);
-};
-
-struct BnLstmStatistics {
-  Tensor recurrent_mean, recurrent_var, input_mean, input_var, cell_mean, cell_var;
 };
 
 struct BnLstmOperands : BnLstmShape {
@@ -92,15 +89,6 @@ struct BnLstmBackward : BnLstmOperands {
   Tensor saved, dy, dh_last, dc_last;
   Tensor dwx, dwh, db, dgamma_x, dgamma_h, dgamma_c, dbeta_c, dh0, dc0, dx, scratch;
   explicit BnLstmBackward(const OpArguments& op);
-};
-
-/// Rearranges Wx [R][D][4H] and Wh [R][H][4H] into the engine's `packed` blob. To be run whenever
-/// the weights have changed, before bnLstm and bnLstmBackward.
-struct BnLstmPack {
-  int64_t inputs = 0, hidden = 0, directions = 1;
-  bool tokens = false;
-  Tensor wx, wh, packed;
-  explicit BnLstmPack(const OpArguments& op);
 };
 
 }  // namespace bnlstm::ops

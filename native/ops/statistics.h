@@ -1,38 +1,12 @@
 #pragma once
 
 #include "core/op.h"
-#include "ops/bn_lstm.h"
 
 namespace bnlstm::ops {
 
-/// Folds the batch statistics of one bnLstm op into tables over time steps (paper.md section 2).
-/// Batch statistics: recurrentMean ... cellVar as written by bnLstm, S = T steps. Tables: the same
-/// names with the prefix `table` ([R][M][4H], [R][M][H]; input ones [R][1][4H] with
-/// `inputStatistics: 'sequence'`). firstStep [1] i32 is added to the step: s goes to table row
-/// firstStep + s; steps beyond M are not written.
-///
-/// A new estimate begins when the host has set the counts to 0; the tables need no clearing.
-///
-/// `mode`:
-///   'average'  equal weight: table += (batch - table) / k, k = ++counts[0] (counts [1] i32). A
-///              batch shorter than the table gives its last statistic to all later rows.
-///   'pooled'   rows weigh: mean by n, variance by n - 1 with n/(n-1) times the biased variance,
-///              n being the rows that run at step s (lengths [B] i32; without them the option
-///              `batch`). counts [M][2] i32 holds the sums of n and of n - 1; with 'sequence'
-///              inputs countsInput [1][2] too, n being the rows of all steps together. A row of
-///              the table without weight repeats the last row before it that has some (0 if none).
-///   'decay'    table = decay table + (1 - decay) batch, for monitoring; needs state: nothing
-///              happens while its kNonFinite is set. Later rows get the last statistic, as above,
-///              so that no row is left behind.
-struct UpdateStatistics {
-  enum class Mode { kAverage, kPooled, kDecay };
-  Mode mode = Mode::kAverage;
-  int64_t directions = 1, steps = 0, table_steps = 0, hidden = 0, batch = 0;
-  bool sequence_inputs = false;
-  double decay = 0;
-  BnLstmStatistics from, table;
-  Tensor first_step, lengths, counts, counts_input, state;
-  explicit UpdateStatistics(const OpArguments& op);
+/// A mean and a biased variance per time step of what the three normalisations of a BN-LSTM see.
+struct BnLstmStatistics {
+  Tensor recurrent_mean, recurrent_var, input_mean, input_var, cell_mean, cell_var;
 };
 
 }  // namespace bnlstm::ops

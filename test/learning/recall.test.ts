@@ -1,11 +1,20 @@
-// The recall task (paper.md section 4.4): a BN-LSTM remembers the first of 60 symbols after some
+// The recall task (docs/paper.md section 4.4): a BN-LSTM remembers the first of 60 symbols after some
 // 200 iterations; a plain LSTM, and population statistics shared over time, stay near chance.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { recallTask } from '../../lib/data/recall.js';
-import { bnLstm, crossEntropy, lastStep, linear, load, lstm, rmsprop, sequential } from '../../lib/index.js';
+import {
+  bnLstm,
+  crossEntropy,
+  lastStep,
+  linear,
+  load,
+  lstm,
+  rmsprop,
+  sequential,
+} from '../../lib/index.js';
 import { readSafetensors, writeSafetensors } from '../../lib/io/safetensors.js';
 import type { Model } from '../../lib/model/model.js';
 import type { RecurrentLayer } from '../../lib/nn/recurrent.js';

@@ -36,7 +36,10 @@ const slowBatch = async (trainer, seconds) => {
 `;
 
 /** Runs a module in a process of its own: what aborts or hangs there fails one test, by name. */
-export function runChild(code: string, nodeArguments: readonly string[] = []): Promise<ChildResult> {
+export function runChild(
+  code: string,
+  nodeArguments: readonly string[] = [],
+): Promise<ChildResult> {
   return new Promise((resolve) => {
     const child = spawn(
       process.execPath,

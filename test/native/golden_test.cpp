@@ -167,7 +167,7 @@ std::vector<double> LastStep(const GoldenTensor& all) {
   return {all.values.end() - size, all.values.end()};
 }
 
-/// paper.md 6.1. With variance 0 in the first steps, 1/sqrt(eps) amplifies rounding: Wx is there a
+/// docs/paper.md 6.1. With variance 0 in the first steps, 1/sqrt(eps) amplifies rounding: Wx is there a
 /// difference of terms a million times as large.
 double GradientTolerance(const std::string& name, const std::string& key) {
   if (name != "constant_prefix") return 1e-5;

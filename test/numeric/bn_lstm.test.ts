@@ -177,7 +177,8 @@ describe.each(devices)('bnLstm on %s', (device) => {
     const table = given.population as Record<string, Float64Array>;
     for (const k of [0, 1, 3]) {
       const recurrentMean = (table.recurrentMean as Float64Array).slice();
-      for (let g = 0; g < 20; g++) recurrentMean[k * 20 + g] = (recurrentMean[k * 20 + g] as number) + 1;
+      for (let g = 0; g < 20; g++)
+        recurrentMean[k * 20 + g] = (recurrentMean[k * 20 + g] as number) + 1;
       const changed = { ...given, population: { ...table, recurrentMean } };
       const after = (await runOn(device, changed)).get('y') as Float32Array;
       const firstChange = before.findIndex((value, i) => value !== after[i]);
@@ -197,7 +198,10 @@ describe.each(devices)('bnLstm on %s', (device) => {
   it('measures a column of mean 1000 and deviation 0.01', async () => {
     const B = 64;
     const base = randomCase({ T: 1, B, D: 1, H: 1, upstream: [] });
-    const x = Float64Array.from({ length: B }, (_, n) => 1000 + ((n * 37) % 64 - 31.5) * 2 ** -11);
+    const x = Float64Array.from(
+      { length: B },
+      (_, n) => 1000 + (((n * 37) % 64) - 31.5) * 2 ** -11,
+    );
     const parameters = { ...base.parameters, wx: new Float64Array(4).fill(1) };
     const given = { ...base, x: x.map((value) => Math.fround(value)), parameters };
     const [actual, expected] = [await runOn(device, given), oracle(given)];

@@ -1,5 +1,10 @@
 import { expect } from 'vitest';
-import { type BnLstmCase, type CaseResult, deviation, runCase } from '../../lib/model/bn_lstm_case.js';
+import {
+  type BnLstmCase,
+  type CaseResult,
+  deviation,
+  runCase,
+} from '../../lib/model/bn_lstm_case.js';
 import { oracle } from '../../lib/model/bn_lstm_oracle.js';
 import { type NativeStream, native } from '../../lib/native.js';
 

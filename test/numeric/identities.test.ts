@@ -1,4 +1,4 @@
-// Exact identities of the normalised recurrence (paper.md section 1.3), at the experiments' sizes:
+// Exact identities of the normalised recurrence (docs/paper.md section 1.3), at the experiments' sizes:
 // they need no reference and see errors that a reference shares.
 import { describe, expect, it } from 'vitest';
 import { deviation } from '../../lib/model/bn_lstm_case.js';
@@ -18,7 +18,10 @@ describe.each(devices)('identities on %s', (device) => {
     const given = randomCase(shape);
     const result = await runOn(device, given);
     // dx = dB Wx^T and dh0 = dA Wh^T, so their sums over the rows vanish with those of dB and dA.
-    for (const [name, steps, width] of [['dx', T, D], ['dh0', 1, H]] as const) {
+    for (const [name, steps, width] of [
+      ['dx', T, D],
+      ['dh0', 1, H],
+    ] as const) {
       const gradient = result.get(name) as Float32Array;
       const { largest } = deviation(gradient, gradient);
       for (let k = 0; k < steps * width; k++) {
@@ -60,18 +63,25 @@ describe.each(devices)('identities on %s', (device) => {
       },
     };
     const [a, b] = [await runOn(device, given), await runOn(device, scaled)];
-    expect(deviation(a.get('y') as Float32Array, b.get('y') as Float32Array).error).toBeLessThan(1e-4);
+    expect(deviation(a.get('y') as Float32Array, b.get('y') as Float32Array).error).toBeLessThan(
+      1e-4,
+    );
   });
 
   it('h does not change when all rows of x move together', async () => {
     const given = randomCase({ ...mnist, D: 3, upstream: [] });
     const x = (given.x as Float64Array).map((value, k) => value + 4 + (k % 3));
     const [a, b] = [await runOn(device, given), await runOn(device, { ...given, x })];
-    expect(deviation(a.get('y') as Float32Array, b.get('y') as Float32Array).error).toBeLessThan(1e-4);
+    expect(deviation(a.get('y') as Float32Array, b.get('y') as Float32Array).error).toBeLessThan(
+      1e-4,
+    );
   });
 
   it('a learned h0 is inert without noise, c0 is not', async () => {
-    const result = await runOn(device, randomCase({ T: 5, B: 40, D: 4, H: 10, options: { initialState: 'learned' } }));
+    const result = await runOn(
+      device,
+      randomCase({ T: 5, B: 40, D: 4, H: 10, options: { initialState: 'learned' } }),
+    );
     const [h0, c0] = [result.get('dh0') as Float32Array, result.get('dc0') as Float32Array];
     expect(deviation(h0, h0).largest).toBeLessThan(1e-2 * deviation(c0, c0).largest);
   });

@@ -56,7 +56,8 @@ export function randomCase(shape: CaseShape): BnLstmCase {
   };
   const G = 4 * H;
   const b = normal(R * G, 0.2);
-  for (let r = 0; r < R; r++) for (let j = 0; j < H; j++) b[r * G + j] = Math.fround((b[r * G + j] as number) + 1);
+  for (let r = 0; r < R; r++)
+    for (let j = 0; j < H; j++) b[r * G + j] = Math.fround((b[r * G + j] as number) + 1);
   const states = options.initialState === 'learned' ? R * H : B * R * H;
   const parameters: Record<string, Float64Array> = {
     wx: normal(R * D * G, shape.tokens ? 0.6 : 0.6 / Math.sqrt(D)),

@@ -5,15 +5,15 @@ import { mapStatistics, statisticsNames, statisticsShapes } from '../../lib/ops/
 import { type StatisticsUpdate, updateStatistics } from '../../lib/ops/update_statistics.js';
 import { Graph } from '../../lib/program/graph.js';
 import { count } from '../../lib/program/value.js';
-import { relativeError } from '../reference/compare.js';
 import type { Statistics } from '../../lib/reference/contract.js';
-import { random } from '../reference/random.js';
 import {
   averageStatistics,
   movingAverage,
   poolStatistics,
   repeatLast,
 } from '../../lib/reference/statistics.js';
+import { relativeError } from '../reference/compare.js';
+import { random } from '../reference/random.js';
 import { withStream } from './check_case.js';
 import { devices } from './devices.js';
 

@@ -7,7 +7,7 @@ import { mapStatistics, statisticsShapes } from '../../lib/ops/statistics.js';
 import { updateStatistics } from '../../lib/ops/update_statistics.js';
 import { Graph } from '../../lib/program/graph.js';
 import type { Shape } from '../../lib/program/value.js';
-import { FakeStream } from '../program/fakeStream.js';
+import { FakeStream } from '../program/fake_stream.js';
 
 const [T, B, D, H, R, V] = [7, 3, 2, 4, 2, 9];
 

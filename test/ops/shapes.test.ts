@@ -18,7 +18,7 @@ import { rmsprop } from '../../lib/ops/rmsprop.js';
 import { seedOptions } from '../../lib/ops/seed.js';
 import { Graph } from '../../lib/program/graph.js';
 import type { Shape } from '../../lib/program/value.js';
-import { FakeStream } from '../program/fakeStream.js';
+import { FakeStream } from '../program/fake_stream.js';
 
 function setUp() {
   const stream = new FakeStream();

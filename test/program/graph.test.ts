@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { BnLstmError } from '../../lib/errors.js';
 import { Graph } from '../../lib/program/graph.js';
 import type { Value } from '../../lib/program/value.js';
-import { FakeStream } from './fakeStream.js';
+import { FakeStream } from './fake_stream.js';
 
 function setUp() {
   const stream = new FakeStream();

@@ -4,7 +4,7 @@ import type { NativeOperand } from '../../lib/native.js';
 import { Graph } from '../../lib/program/graph.js';
 import { align, alignment, plan } from '../../lib/program/plan.js';
 import { byteLength, type Value } from '../../lib/program/value.js';
-import { FakeStream } from './fakeStream.js';
+import { FakeStream } from './fake_stream.js';
 
 const buffer = fc
   .record({ bytes: fc.nat(1000), first: fc.integer({ min: -1, max: 20 }), length: fc.nat(8) })

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { linear } from '../../lib/ops/linear.js';
 import { ProgramCache } from '../../lib/program/cache.js';
 import { Graph } from '../../lib/program/graph.js';
-import { FakeStream } from './fakeStream.js';
+import { FakeStream } from './fake_stream.js';
 
 function setUp() {
   const stream = new FakeStream();

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { Graph } from '../../lib/program/graph.js';
 import type { Value } from '../../lib/program/value.js';
-import { FakeStream } from './fakeStream.js';
+import { FakeStream } from './fake_stream.js';
 
 /** Ops on [1] arrays whose names tell what they do: `f` and its gradient op `df`. */
 function setUp() {

@@ -1,7 +1,7 @@
 /** Random tensors for given options: the inputs of one forward and backward pass. */
 import type { BnLstmOptions, LstmParameters, Statistics } from '../../lib/reference/contract.js';
-import type { Random } from './random.js';
 import { rowsOf } from '../../lib/reference/rows.js';
+import type { Random } from './random.js';
 
 export interface Generated {
   parameters: LstmParameters;

@@ -1,12 +1,21 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { backward, forward } from '../../lib/reference/bnLstm.js';
-import { relativeError } from './compare.js';
-import { type BnLstmGradients, type Statistics, statisticNames } from '../../lib/reference/contract.js';
-import { type GoldenCase, parseGolden } from './golden.js';
+import { backward, forward } from '../../lib/reference/bn_lstm.js';
+import {
+  type BnLstmGradients,
+  type Statistics,
+  statisticNames,
+} from '../../lib/reference/contract.js';
 import { linear, linearBackward, softmaxCrossEntropy } from '../../lib/reference/heads.js';
 import { adamStep, clipByGlobalNorm, rmspropStep } from '../../lib/reference/optimizers.js';
-import { averageStatistics, initialStatistics, movingAverage, repeatLast } from '../../lib/reference/statistics.js';
+import {
+  averageStatistics,
+  initialStatistics,
+  movingAverage,
+  repeatLast,
+} from '../../lib/reference/statistics.js';
+import { relativeError } from './compare.js';
+import { type GoldenCase, parseGolden } from './golden.js';
 
 type Check = [tensor: string, actual: ArrayLike<number>, expected: ArrayLike<number>];
 
@@ -90,7 +99,7 @@ function checks(golden: GoldenCase): Check[] {
  * constant_prefix: the gradients at x are 3e6, and these are sums over rows that cancel to O(1).
  *   Deviation from the 60 digits, file / here: dWx 1.4e-9 / 0.9e-9, db 2.0e-12 / 6.1e-12,
  *   dbeta_c 1.5e-12 / 0.6e-12.
- * lm_onehot: equal rows of h_0 have zero variance, so dh_0 is exactly 0 (paper.md §1.3); the file
+ * lm_onehot: equal rows of h_0 have zero variance, so dh_0 is exactly 0 (docs/paper.md §1.3); the file
  *   holds the rounding of its own sums, up to 1.1e-16.
  */
 const exceptions: Record<string, { tolerance: number; exactly?: 0 }> = {

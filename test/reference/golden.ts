@@ -1,5 +1,5 @@
 /**
- * Files of the format "bnlstm-golden-1" (paper.md §7) as typed cases, in the contract's names and
+ * Files of the format "bnlstm-golden-1" as typed cases, in the contract's names and
  * layout. Nothing here depends on the sizes of a particular file.
  */
 import { readFileSync } from 'node:fs';
@@ -14,7 +14,7 @@ import {
   parameters,
   statistics,
   tensors,
-} from './goldenTensors.js';
+} from './golden_tensors.js';
 
 interface Case {
   name: string;

@@ -1,8 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { backward, forward } from '../../lib/reference/bnLstm.js';
+import { backward, forward } from '../../lib/reference/bn_lstm.js';
 import type { BnLstmOptions, Zoneout } from '../../lib/reference/contract.js';
+import {
+  linear,
+  linearBackward,
+  meanSquaredError,
+  softmaxCrossEntropy,
+} from '../../lib/reference/heads.js';
 import { type Generated, generate, generatePopulation } from './generate.js';
-import { linear, linearBackward, meanSquaredError, softmaxCrossEntropy } from '../../lib/reference/heads.js';
 import { type Random, random } from './random.js';
 
 /** Σ y·dy + ½ Σ y² + Σ hT·dhT + Σ cT·dcT: not linear in y, so that y itself enters backward. */

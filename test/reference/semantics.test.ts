@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { type BnLstmOutput, backward, forward } from '../../lib/reference/bnLstm.js';
-import { relativeError } from './compare.js';
+import { type BnLstmOutput, backward, forward } from '../../lib/reference/bn_lstm.js';
 import type { BnLstmOptions, Statistics } from '../../lib/reference/contract.js';
+import { relativeError } from './compare.js';
 import { type Generated, generate, generatePopulation } from './generate.js';
 import { random } from './random.js';
 
@@ -174,7 +174,7 @@ describe('population statistics', () => {
   });
 });
 
-describe('identities (paper.md §1.3)', () => {
+describe('identities (docs/paper.md §1.3)', () => {
   it('tokens are one-hot rows', () => {
     const tokens = generate(random(9), { ...sizes, lengths }, { tokens: true });
     const oneHot = new Float64Array(T * B * D);

@@ -1,9 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { forward } from '../../lib/reference/bnLstm.js';
-import { relativeError } from './compare.js';
+import { forward } from '../../lib/reference/bn_lstm.js';
 import { type Statistics, statisticNames } from '../../lib/reference/contract.js';
-import { generate } from './generate.js';
-import { random } from './random.js';
 import {
   averageStatistics,
   batchStatistics,
@@ -12,6 +9,9 @@ import {
   poolStatistics,
   repeatLast,
 } from '../../lib/reference/statistics.js';
+import { relativeError } from './compare.js';
+import { generate } from './generate.js';
+import { random } from './random.js';
 
 /** H = 1, every column of a step equal: per-step means and variances of one batch. */
 function table(means: number[], variances: number[], inputSteps = means.length): Statistics {

@@ -10,7 +10,7 @@ import {
   type Model,
 } from '../../lib/index.js';
 import { statisticsNames } from '../../lib/ops/statistics.js';
-import { forward } from '../../lib/reference/bnLstm.js';
+import { forward } from '../../lib/reference/bn_lstm.js';
 import { averageStatistics, poolStatistics, repeatLast } from '../../lib/reference/statistics.js';
 import { expectError, noiseBatch, noiseData, trainerOf, withModel } from '../model/support.js';
 

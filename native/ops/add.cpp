@@ -1,4 +1,4 @@
-#include "ops/elementwise.h"
+#include "ops/add.h"
 
 namespace bnlstm::ops {
 
@@ -7,11 +7,6 @@ Add::Add(const OpArguments& op) {
   a = op.Required("a", DType::kF32, shape);
   b = op.Required("b", DType::kF32, shape);
   y = op.Required("y", DType::kF32, shape);
-}
-
-Fill::Fill(const OpArguments& op) {
-  y = op.Required("y", DType::kF32, op.Find("y").shape);
-  value = static_cast<float>(op.Number("value"));
 }
 
 }  // namespace bnlstm::ops

@@ -10,11 +10,4 @@ struct Add {
   explicit Add(const OpArguments& op);
 };
 
-/// y = value (option), any shape, f32.
-struct Fill {
-  float value = 0;
-  Tensor y;
-  explicit Fill(const OpArguments& op);
-};
-
 }  // namespace bnlstm::ops

@@ -3,7 +3,7 @@
 
 #include "cpu/kernels.h"
 #include "cpu/parallel.h"
-#include "ops/optimizer.h"
+#include "ops/training_state.h"
 
 namespace bnlstm::cpu {
 namespace {

@@ -1,6 +1,6 @@
-#include "ops/statistics.h"
+#include "ops/update_statistics.h"
 
-#include "ops/optimizer.h"
+#include "ops/training_state.h"
 
 namespace bnlstm::ops {
 namespace {

@@ -1,12 +1,12 @@
 /**
- * The batch-normalised LSTM, forward (Cooijmans et al. 2016, eq. 6-8; paper.md §1.1). In row-vector
+ * The batch-normalised LSTM, forward (Cooijmans et al. 2016, eq. 6-8; docs/paper.md §1.1). In row-vector
  * form, for each time step, with one set of batch statistics per step:
  *
  *   A = h_{t-1} Wh      B = x_t Wx      P = BN(A; γ_h) + BN(B; γ_x) + b      [f̃ ĩ õ g̃] = P
  *   c_t = f ⊙ c_{t-1} + i ⊙ g           h_t = o ⊙ tanh(BN(c_t; γ_c, β_c))
  *
  * The carried c_t is not normalised. Zoneout keeps units of c_t and h_t, and finished rows keep
- * everything (outermost; paper.md §1.5).
+ * everything (outermost; docs/paper.md §1.5).
  */
 import {
   type BnLstmOptions,

@@ -11,7 +11,7 @@ import { Graph } from '../program/graph.js';
 import type { Program } from '../program/program.js';
 import type { Value } from '../program/value.js';
 
-/** The device's own record of training, as native/ops/optimizer.h lays it out. */
+/** The device's own record of training, as native/ops/training_state.h lays it out. */
 export const stateSlots = 4;
 export const nonFiniteSlot = 2;
 

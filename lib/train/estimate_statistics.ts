@@ -26,7 +26,7 @@ export interface StatisticsEstimate {
 }
 
 /**
- * One pass over data for the population statistics of all layers at once (paper.md §2). It works on
+ * One pass over data for the population statistics of all layers at once (docs/paper.md §2). It works on
  * tables of its own, so that a pass that fails or is aborted leaves the old statistics as they are.
  */
 export async function estimateStatistics(

@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <vector>
 
+#include "cpu/counted_rows.h"
 #include "cpu/kernels.h"
 #include "cpu/parallel.h"
 #include "cpu/simd/clones.h"
@@ -11,34 +11,7 @@
 namespace bnlstm::cpu {
 namespace {
 
-// Losses are summed by blocks of rows, each in order, and the blocks in order.
-constexpr int64_t kRowBlock = 64;
 constexpr double kExponential = 20;  // operations
-
-struct Partial {
-  double loss = 0;
-  int64_t correct = 0, counted = 0;
-};
-
-/// Calls sum_rows(begin, end) for all blocks of rows and adds up.
-template <class SumRows>
-Partial SumBlocks(int64_t rows, int64_t width, const Context& context, const SumRows& sum_rows) {
-  std::vector<Partial> parts(static_cast<size_t>((rows + kRowBlock - 1) / kRowBlock));
-  const double operations = kExponential * static_cast<double>(width * kRowBlock);
-  ParallelFor(context, static_cast<int64_t>(parts.size()), operations, [&](Range range) {
-    for (int64_t block = range.begin; block < range.end; ++block) {
-      const int64_t begin = block * kRowBlock;
-      parts[static_cast<size_t>(block)] = sum_rows(begin, std::min(begin + kRowBlock, rows));
-    }
-  });
-  Partial total;
-  for (const Partial& part : parts) {
-    total.loss += part.loss;
-    total.correct += part.correct;
-    total.counted += part.counted;
-  }
-  return total;
-}
 
 /// Before the kernels, which must not throw.
 template <class Op>
@@ -90,19 +63,19 @@ BNLSTM_INLINE bool IsLargest(const float* logits, int64_t classes, int64_t targe
 }
 
 BNLSTM_CLONES
-Partial CrossEntropyRows(const ops::CrossEntropy& op, int64_t begin, int64_t end) {
-  Partial partial;
+LossSums CrossEntropyRows(const ops::CrossEntropy& op, int64_t begin, int64_t end) {
+  LossSums sums;
   for (int64_t row = begin; row < end; ++row) {
     if (!op.Counts(row)) continue;
     const int64_t target = op.targets.i32()[row];
     const float* logits = op.logits.f32() + row * op.classes;
     const Softmax softmax = FindSoftmax(logits, op.classes);
-    partial.loss += std::log(static_cast<double>(softmax.sum)) +
-                    (static_cast<double>(softmax.max) - static_cast<double>(logits[target]));
-    partial.correct += IsLargest(logits, op.classes, target);
-    ++partial.counted;
+    sums.loss += std::log(static_cast<double>(softmax.sum)) +
+                 (static_cast<double>(softmax.max) - static_cast<double>(logits[target]));
+    sums.correct += IsLargest(logits, op.classes, target);
+    ++sums.counted;
   }
-  return partial;
+  return sums;
 }
 
 BNLSTM_CLONES
@@ -130,29 +103,11 @@ void CrossEntropyGradient(const ops::CrossEntropyBackward& op, float scale, int6
   }
 }
 
-Partial SquaredErrorRows(const ops::MeanSquaredError& op, int64_t begin, int64_t end) {
-  Partial partial;
-  for (int64_t row = begin; row < end; ++row) {
-    if (!op.Counts(row)) continue;
-    const float* prediction = op.prediction.f32() + row * op.width;
-    const float* target = op.target.f32() + row * op.width;
-    for (int64_t i = 0; i < op.width; ++i) {
-      const double error = static_cast<double>(prediction[i]) - static_cast<double>(target[i]);
-      partial.loss += error * error;
-    }
-    ++partial.counted;
-  }
-  return partial;
-}
-
-float Mean(double sum, int64_t count) {
-  return count == 0 ? 0.0f : static_cast<float>(sum / static_cast<double>(count));
-}
-
 }  // namespace
 
 void Run(const ops::CrossEntropy& op, const Context& context) {
-  const Partial total = SumBlocks(op.rows, op.classes, context, [&](int64_t begin, int64_t end) {
+  const double operations = kExponential * static_cast<double>(op.classes);
+  const LossSums total = SumBlocks(op.rows, operations, context, [&](int64_t begin, int64_t end) {
     CheckTargets(op, begin, end);
     return CrossEntropyRows(op, begin, end);
   });
@@ -166,30 +121,6 @@ void Run(const ops::CrossEntropyBackward& op, const Context& context) {
   ParallelFor(context, op.rows, kExponential * static_cast<double>(op.classes), [&](Range range) {
     CheckTargets(op, range.begin, range.end);
     CrossEntropyGradient(op, scale, range.begin, range.end);
-  });
-}
-
-void Run(const ops::MeanSquaredError& op, const Context& context) {
-  const Partial total = SumBlocks(op.rows, op.width, context, [&](int64_t begin, int64_t end) {
-    return SquaredErrorRows(op, begin, end);
-  });
-  op.loss.f32()[0] = Mean(total.loss, total.counted * op.width);
-  op.counted.f32()[0] = static_cast<float>(total.counted);
-}
-
-void Run(const ops::MeanSquaredErrorBackward& op, const Context& context) {
-  const double elements = static_cast<double>(op.counted.f32()[0]) * static_cast<double>(op.width);
-  const auto scale = static_cast<float>(2 * static_cast<double>(op.dloss.f32()[0]) / elements);
-  ParallelFor(context, op.rows, kMove * static_cast<double>(op.width), [&](Range range) {
-    for (int64_t row = range.begin; row < range.end; ++row) {
-      const float* prediction = op.prediction.f32() + row * op.width;
-      const float* target = op.target.f32() + row * op.width;
-      float* gradient = op.dprediction.f32() + row * op.width;
-      const bool counts = op.Counts(row);
-      for (int64_t i = 0; i < op.width; ++i) {
-        gradient[i] = counts ? scale * (prediction[i] - target[i]) : 0.0f;
-      }
-    }
   });
 }
 
