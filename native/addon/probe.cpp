@@ -3,6 +3,7 @@
 #include "addon/errors.h"
 #include "core/cpu_features.h"
 #include "core/thread_pool.h"
+#include "cpu/instruction_sets.h"
 #include "cuda/probe.h"
 
 namespace bnlstm::addon {
@@ -25,7 +26,7 @@ Napi::Array ToArray(Napi::Env env, const std::vector<std::string>& texts) {
   return array;
 }
 
-Napi::Object ToDevice(Napi::Env env, const char* name, bool available, const std::string& why) {
+Napi::Object ToDevice(Napi::Env env, const std::string& name, bool available, const std::string& why) {
   Napi::Object device = Napi::Object::New(env);
   device.Set("name", name);
   device.Set("available", available);
@@ -40,16 +41,18 @@ Napi::Value Probe(const Napi::CallbackInfo& info) {
   return Guarded(env, [&] {
     const auto& [cpu, cuda] = Known();
     const int threads = ThreadPool::Available();
-    Napi::Array devices = Napi::Array::New(env, 2);
-    devices.Set(uint32_t{0},
-                ToDevice(env, "cpu", true,
-                         "portable engine, " + cpu.level + ", " + std::to_string(threads) +
-                             (threads == 1 ? " thread" : " threads")));
-    devices.Set(uint32_t{1},
-                ToDevice(env, "cuda", false,
-                         cuda.device_count > 0
-                             ? "this version has no CUDA engine yet; found " + cuda.message
-                             : cuda.message));
+    Napi::Array devices = Napi::Array::New(env);
+    const auto add = [&](const std::string& name, bool available, const std::string& why) {
+      devices.Set(devices.Length(), ToDevice(env, name, available, why));
+    };
+    add("cpu", true,
+        std::string("cpu:") + cpu::BestKernels().name + ", " + std::to_string(threads) +
+            (threads == 1 ? " thread" : " threads"));
+    for (const cpu::InstructionSet& set : cpu::InstructionSets())
+      add("cpu:" + set.name, set.kernels != nullptr, set.why);
+    add("cuda", false,
+        cuda.device_count > 0 ? "this version has no CUDA engine yet; found " + cuda.message
+                              : cuda.message);
 
     Napi::Object gpu = Napi::Object::New(env);
     gpu.Set("built", cuda.built);

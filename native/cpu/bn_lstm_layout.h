@@ -1,77 +1,141 @@
 #pragma once
 
-#include "cpu/simd/panel.h"
+#include <algorithm>
+
+#include "cpu/simd/kernels.h"
 #include "ops/bn_lstm.h"
 #include "ops/bn_lstm_pack.h"
 
 namespace bnlstm::cpu {
 
-/// Where things lie in the blobs of bnLstm, in floats. The batch is innermost everywhere, padded to
-/// whole vectors (`lanes`); the four gates of a unit lie together. Directions run one after the
-/// other, so scratch is for one of them.
+inline int64_t RoundUp(int64_t count, int64_t multiple) {
+  return (count + multiple - 1) / multiple * multiple;
+}
+
+/// Hidden units (or inputs) divided into vectors of lanes, the last perhaps half as wide.
+struct Blocks {
+  int64_t size = 0, lanes = 1;
+  bool half = false;
+
+  int64_t count() const { return (size + lanes - 1) / lanes; }
+  int64_t first(int64_t b) const { return b * lanes; }
+  bool is_half(int64_t b) const { return half && size - first(b) <= lanes / 2; }
+  int64_t width(int64_t b) const { return is_half(b) ? lanes / 2 : lanes; }
+  /// Of the lanes of a block, those that are units.
+  int64_t valid(int64_t b) const { return std::min(size - first(b), width(b)); }
+  int64_t padded() const { return first(count() - 1) + width(count() - 1); }
+
+  /// Blocks that lie side by side as the columns of one product: up to kMaxVectors whole ones, or
+  /// a half one alone.
+  struct Group {
+    int64_t begin, end;
+    bool half;
+  };
+  Group group_of(int64_t b) const {
+    if (is_half(b)) return {b, b + 1, true};
+    const int64_t begin = b / kMaxVectors * kMaxVectors;
+    const int64_t whole = count() - (is_half(count() - 1) ? 1 : 0);
+    return {begin, std::min<int64_t>(begin + kMaxVectors, whole), false};
+  }
+  /// Columns of the group of block b.
+  int64_t group_width(int64_t b) const {
+    const Group group = group_of(b);
+    return first(group.end - 1) + width(group.end - 1) - first(group.begin);
+  }
+};
+
+/// Sizes of a BN-LSTM on an instruction set, and where things lie in the `packed` blob. A word is
+/// 32 bits: an f32 or two bf16 (cpu/simd/product.h).
+///
+/// packed, for each direction, in words. K stands for the depth of a product:
+///   Wh and Wx for the forward product, block by block: [K][4][width], K over the hidden units or
+///     the inputs, gates in the order f, i, o, g. With tokens Wx is f32, for a row is gathered.
+///   Wh^T and Wx^T for dh = dA Wh^T and dx = dB Wx^T, group by group (Blocks::Group): [K][columns],
+///     K over the gate columns in the order [block][gate][lane]. With tokens no Wx^T.
 struct BnLstmLayout {
   int64_t T, B, D, H, R;
-  int64_t lanes;    // B, padded
-  int64_t d_lanes;  // D (or the vocabulary), padded
-  int64_t h_lanes;  // H, padded
-  int64_t h_panels, d_panels;
-  bool normalize, tokens, sequence;
+  bool tokens, bf16;
+  bool normalize = true, sequence = false;
+  const Kernels& kernels;
+  const ValueKernels& value;
+  Blocks units, inputs;
 
-  explicit BnLstmLayout(const ops::BnLstmShape& s)
-      : BnLstmLayout(s.steps, s.batch, s.inputs, s.hidden, s.directions, s.tokens) {
+  BnLstmLayout(const ops::BnLstmShape& s, const Kernels& set)
+      : BnLstmLayout(s.steps, s.batch, s.inputs, s.hidden, s.directions, s.tokens, s.bf16, set) {
     normalize = s.normalize;
     sequence = s.normalize && s.sequence_inputs;
   }
-  explicit BnLstmLayout(const ops::BnLstmPack& s)
-      : BnLstmLayout(0, 0, s.inputs, s.hidden, s.directions, s.tokens) {}
+  BnLstmLayout(const ops::BnLstmPack& s, const Kernels& set)
+      : BnLstmLayout(0, 0, s.inputs, s.hidden, s.directions, s.tokens, s.bf16, set) {}
 
-  // packed: for the forward product, unit by unit; for the backward products (dh = dA Wh^T,
-  // dx = dB Wx^T) panels of four output rows over the 4H columns in the order [unit][gate].
-  int64_t wh_unit(int64_t r, int64_t j) const { return r * packed_direction() + j * H * 4; }
-  int64_t wx_unit(int64_t r, int64_t j) const { return wh_unit(r, H) + j * D * 4; }
-  int64_t wh_panel(int64_t r, int64_t p) const { return wx_unit(r, H) + p * 4 * H * 4; }
-  int64_t wx_panel(int64_t r, int64_t p) const { return wh_panel(r, h_panels) + p * 4 * H * 4; }
+  /// Words that `count` values take as the depth of a product.
+  int64_t Words(int64_t count) const {
+    return RoundUp((count + value.per_word - 1) / value.per_word, value.depth_multiple);
+  }
+  /// Rows that a left operand or a result must have memory for.
+  int64_t Rows(int64_t count) const { return RoundUp(count, value.row_multiple); }
+  int64_t h_depth() const { return Words(H); }
+  /// Words from row to row of h as a left operand: whole blocks are stored.
+  int64_t h_row() const { return std::max(h_depth(), units.padded() / value.per_word); }
+  int64_t x_depth() const { return tokens ? D : Words(D); }
+  int64_t gates_depth() const { return Words(4 * units.padded()); }
+
+  int64_t wh(int64_t r, int64_t b) const {
+    return r * packed_direction() + 4 * units.first(b) * h_depth();
+  }
+  int64_t wx(int64_t r, int64_t b) const {
+    return r * packed_direction() + 4 * units.padded() * h_depth() +
+           4 * units.first(b) * x_depth();
+  }
+  /// Block b within its group; rows are Blocks::group_width apart.
+  int64_t wh_transposed(int64_t r, int64_t b) const {
+    return r * packed_direction() + 4 * units.padded() * (h_depth() + x_depth()) +
+           InGroup(units, b);
+  }
+  int64_t wx_transposed(int64_t r, int64_t b) const {
+    return r * packed_direction() + 4 * units.padded() * (h_depth() + x_depth()) +
+           units.padded() * gates_depth() + InGroup(inputs, b);
+  }
   int64_t packed_direction() const {
-    return H * H * 4 + H * D * 4 + (h_panels + (tokens ? 0 : d_panels)) * 4 * H * 4;
+    return 4 * units.padded() * (h_depth() + x_depth()) +
+           (units.padded() + (tokens ? 0 : inputs.padded())) * gates_depth();
   }
-  int64_t packed() const { return R * packed_direction(); }
+  size_t packed_bytes() const { return static_cast<size_t>(4 * R * packed_direction()); }
 
-  // saved: all that backward cannot recompute. Of each unit and step a (4 rows), x Wx (4 rows; with
-  // norm 'none' only their sum, 4 rows) and c; and h_{t-1} with the hidden units in lanes.
-  int64_t saved_rows() const { return normalize ? 9 : 5; }
-  int64_t saved_unit(int64_t r, int64_t s, int64_t j) const {
-    return r * saved_direction() + (s * H + j) * saved_rows() * lanes;
-  }
-  int64_t saved_h(int64_t r, int64_t s) const { return saved_unit(r, T, 0) + s * B * h_lanes; }
-  int64_t saved_direction() const { return T * H * saved_rows() * lanes + T * B * h_lanes; }
-  int64_t saved() const { return R * saved_direction(); }
+  size_t kept_bytes() const { return bf16 ? 2 : 4; }  // of a value that is kept for backward
 
  private:
-  BnLstmLayout(int64_t steps, int64_t batch, int64_t inputs, int64_t hidden, int64_t directions,
-               bool gather)
+  BnLstmLayout(int64_t steps, int64_t batch, int64_t input_size, int64_t hidden, int64_t directions,
+               bool gather, bool is_bf16, const Kernels& set)
       : T(steps),
         B(batch),
-        D(inputs),
+        D(input_size),
         H(hidden),
         R(directions),
-        lanes(RoundUp(batch, kLanes)),
-        d_lanes(RoundUp(inputs, kLanes)),
-        h_lanes(RoundUp(hidden, kLanes)),
-        h_panels((hidden + kPanel - 1) / kPanel),
-        d_panels((inputs + kPanel - 1) / kPanel),
-        normalize(true),
         tokens(gather),
-        sequence(false) {}
+        bf16(is_bf16),
+        kernels(set),
+        value(is_bf16 ? set.bf16 : set.f32),
+        units{hidden, set.lanes, value.half_blocks},
+        inputs{input_size, set.lanes, value.half_blocks} {}
+
+  int64_t InGroup(const Blocks& blocks, int64_t b) const {
+    const int64_t begin = blocks.first(blocks.group_of(b).begin);
+    return begin * gates_depth() + blocks.first(b) - begin;
+  }
 };
 
-/// Hands out consecutive pieces of a scratch blob; run once over null to learn the size.
+/// Hands out consecutive pieces of a blob; run once over null to learn the size.
 class Carver {
  public:
   explicit Carver(uint8_t* base) : base_(base) {}
-  float* Floats(int64_t count) {
+  uint8_t* Bytes(size_t count) {
     const size_t at = bytes_;
-    bytes_ += static_cast<size_t>(RoundUp(count * static_cast<int64_t>(sizeof(float)), 64));
-    return base_ ? reinterpret_cast<float*>(base_ + at) : nullptr;
+    bytes_ += (count + 63) / 64 * 64;
+    return base_ ? base_ + at : nullptr;
+  }
+  float* Floats(int64_t count) {
+    return reinterpret_cast<float*>(Bytes(static_cast<size_t>(count) * sizeof(float)));
   }
   size_t bytes() const { return bytes_; }
 

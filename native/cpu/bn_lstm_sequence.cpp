@@ -1,125 +1,167 @@
 #include "cpu/bn_lstm_sequence.h"
 
 #include <algorithm>
-#include <cmath>
+#include <cstring>
+
+#include "core/bf16.h"
 
 namespace bnlstm::cpu {
 
-UnitParameters Direction::Parameters(int64_t j) const {
-  UnitParameters p{};
-  for (int64_t g = 0; g < 4; ++g) {
+void Direction::Parameters(int64_t b, float* out) const {
+  const int64_t width = at.units.width(b), valid = at.units.valid(b), j = at.units.first(b);
+  std::fill(out, out + kParameters * width, 0.0f);
+  const auto copy = [&](const Tensor& from, int64_t offset, int row) {
+    if (from) std::copy_n(from.f32() + offset, valid, out + row * width);
+  };
+  for (int g = 0; g < 4; ++g) {
     const int64_t column = (r * 4 + g) * at.H + j;
-    p.bias[g] = op.b.f32()[column];
-    if (!at.normalize) continue;
-    p.gamma_h[g] = op.gamma_h.f32()[column];
-    p.gamma_x[g] = op.gamma_x.f32()[column];
+    copy(op.gamma_h, column, kGammaH + g);
+    copy(op.gamma_x, column, kGammaX + g);
+    copy(op.b, column, kBias + g);
   }
-  if (at.normalize) p.gamma_c = op.gamma_c.f32()[r * at.H + j];
-  if (op.beta_c) p.beta_c = op.beta_c.f32()[r * at.H + j];
-  return p;
+  copy(op.gamma_c, r * at.H + j, kGammaC);
+  copy(op.beta_c, r * at.H + j, kBetaC);
 }
 
-void Direction::GatherByBatch(Range steps, float* out) const {
-  for (int64_t s = steps.begin; s < steps.end; ++s) {
-    float* to = out + s * at.D * at.lanes;
-    std::fill(to, to + at.D * at.lanes, 0.0f);
-    for (int64_t n = 0; n < at.B; ++n) {
-      if (op.valid_rows && s >= Length(n)) continue;
-      const float* from = op.x.f32() + (Place(s, n) * at.B + n) * at.D;
-      for (int64_t d = 0; d < at.D; ++d) to[d * at.lanes + n] = from[d];
-    }
+// --- x -------------------------------------------------------------------------------------------
+bool InputRows::Direct(const ops::BnLstmOperands& op, const BnLstmLayout& at, int64_t r) {
+  const bool as_it_lies = r == 0 && !(op.lengths && op.valid_rows);
+  const bool in_words = at.bf16 ? at.value.per_word == 2 && at.Words(at.D) * 2 == at.D : true;
+  // A product may read rows up to the next multiple: they must be there.
+  return as_it_lies && in_words && at.B % at.value.row_multiple == 0;
+}
+
+int64_t InputRows::ScratchWords(const ops::BnLstmOperands& op, const BnLstmLayout& at) {
+  if (at.tokens || (at.R == 1 && Direct(op, at, 0))) return 0;
+  return (at.T * at.B + at.value.row_multiple) * at.x_depth();
+}
+
+InputRows::InputRows(const Direction& direction) : direction_(direction) {
+  row_ = direction.at.x_depth();
+  if (!direction.at.tokens && Direct(direction.op, direction.at, direction.r)) {
+    words_ = direction.op.x.f32();
   }
 }
 
-void Direction::GatherByInput(Range steps, float* out) const {
+void InputRows::Gather(Range steps, float* scratch) {
+  const ops::BnLstmOperands& op = direction_.op;
+  const BnLstmLayout& at = direction_.at;
+  if (at.tokens || Direct(op, at, direction_.r)) return;
+  words_ = scratch;
   for (int64_t s = steps.begin; s < steps.end; ++s)
     for (int64_t n = 0; n < at.B; ++n) {
-      float* to = out + (s * at.B + n) * at.d_lanes;
-      std::fill(to, to + at.d_lanes, 0.0f);
-      if (op.valid_rows && s >= Length(n)) continue;
-      const float* from = op.x.f32() + (Place(s, n) * at.B + n) * at.D;
-      std::copy(from, from + at.D, to);
+      float* const to = scratch + (s * at.B + n) * row_;
+      std::fill(to, to + row_, 0.0f);
+      if (op.valid_rows && s >= direction_.Length(n)) continue;
+      const int64_t from = (direction_.Place(s, n) * at.B + n) * at.D;
+      if (!at.bf16) {
+        std::copy_n(op.x.f32() + from, at.D, to);
+      } else if (at.value.per_word == 2) {
+        std::memcpy(to, op.x.bf16() + from, static_cast<size_t>(at.D) * sizeof(uint16_t));
+      } else {
+        for (int64_t d = 0; d < at.D; ++d) to[d] = FromBf16(op.x.bf16()[from + d]);
+      }
     }
 }
 
-StepRows::StepRows(const Direction& direction)
-    : direction_(direction), running_(direction.at.lanes, 0), counted_(direction.at.lanes, 0) {
+// --- Rows ----------------------------------------------------------------------------------------
+StepRows::StepRows(const Direction& direction) : direction_(direction) {
   const int64_t B = direction.at.B;
-  std::fill_n(running_.begin(), B, -1);
-  std::fill_n(counted_.begin(), B, -1);
-  rows_ = {running_.data(), counted_.data(), direction.at.lanes / kLanes,
-           1.0f / static_cast<float>(B)};
+  rows_ = {B, nullptr, nullptr, 1.0f / static_cast<float>(B)};
+  if (direction.op.lengths) running_.resize(static_cast<size_t>(B));
 }
 
 const Rows& StepRows::At(int64_t s) {
   if (!direction_.op.lengths) return rows_;
   int64_t running = 0;
   for (int64_t n = 0; n < direction_.at.B; ++n) {
-    running_[n] = s < direction_.Length(n) ? -1 : 0;
-    running -= running_[n];
+    running_[n] = s < direction_.Length(n);
+    running += running_[n];
   }
+  rows_.running = running_.data();
   if (direction_.op.valid_rows) {
-    counted_ = running_;
-    rows_.counted = counted_.data();
+    rows_.counted = running_.data();
     rows_.inverse_count = running > 0 ? 1.0f / static_cast<float>(running) : 0.0f;
   }
   return rows_;
 }
 
-StepNorms::StepNorms(const Direction& direction) : direction_(direction) {
+// --- Statistics ----------------------------------------------------------------------------------
+StepStatistics::StepStatistics(const Direction& direction) : direction_(direction) {
   const Tensor& first = direction.op.first_step;
-  if (!direction.op.population || !first) return;
-  const int32_t* steps = first.i32();
-  first_ = steps[0];
-  by_row_ = std::any_of(steps, steps + direction.at.B, [&](int32_t k) { return k != first_; });
-  if (by_row_) lanes_.assign(9 * 2 * direction.at.lanes, 0.0f);
+  if (direction.op.population && first) {
+    const int32_t* const steps = first.i32();
+    by_row_ = std::any_of(steps, steps + direction.at.B, [&](int32_t k) { return k != steps[0]; });
+  }
+  values_.assign(kStatistics * direction.at.units.lanes * (by_row_ ? direction.at.B : 1), 0.0f);
 }
 
-Norm StepNorms::At(const Tensor& mean, const Tensor& var, int64_t s, int64_t stride, int64_t offset,
-                   int slot) {
-  const int64_t last = mean.shape[1] - 1;
-  const float* means = mean.f32() + offset;
-  const float* vars = var.f32() + offset;
-  const float eps = direction_.op.eps;
-  Norm norm;
-  if (!by_row_ || last == 0) {
-    const int64_t row = std::min(first_ + s, last) * stride;
-    norm.mean = means[row];
-    norm.r = 1.0f / std::sqrt(vars[row] + eps);
-    return norm;
-  }
-  float* mean_rows = lanes_.data() + slot * 2 * direction_.at.lanes;
-  float* r_rows = mean_rows + direction_.at.lanes;
-  for (int64_t n = 0; n < direction_.at.B; ++n) {
-    const int64_t row = std::min<int64_t>(direction_.op.first_step.i32()[n] + s, last) * stride;
-    mean_rows[n] = means[row];
-    r_rows[n] = 1.0f / std::sqrt(vars[row] + eps);
-  }
-  norm.mean_rows = mean_rows;
-  norm.r_rows = r_rows;
-  return norm;
+void StepStatistics::Copy(const Tensor& table, int64_t offset, int64_t b, float* to) const {
+  std::copy_n(table.f32() + offset, direction_.at.units.valid(b), to);
 }
 
-void StepNorms::Load(int64_t s, int64_t j, Norm* a, Norm* b, Norm* c) {
-  const Direction& d = direction_;
-  const ops::BnLstmStatistics& stats = d.op.stats;
-  const int64_t gates = 4 * d.at.H;
+void StepStatistics::Save(const Tensor& table, int64_t s, int64_t b, int statistic) {
+  const int64_t j = direction_.at.units.first(b), valid = direction_.at.units.valid(b);
+  if (statistic >= kMeanC) {
+    std::copy_n(Row(statistic, b), valid, table.f32() + direction_.CellStatistic(s, j));
+    return;
+  }
+  for (int g = 0; g < 4; ++g)
+    std::copy_n(Row(statistic + g, b), valid,
+                table.f32() + direction_.GateStatistic(table, s, g, j));
+}
+
+void StepStatistics::Gates(int64_t row, int64_t s, int64_t b, int mean, int var) {
+  const ops::BnLstmStatistics& stats = direction_.op.stats;
+  const bool recurrent = mean == kMeanH;
+  const Tensor& means = recurrent ? stats.recurrent_mean : stats.input_mean;
+  const Tensor& vars = recurrent ? stats.recurrent_var : stats.input_var;
+  const int64_t width = Width(b), j = direction_.at.units.first(b);
+  const int64_t at = std::min(s, means.shape[1] - 1);
+  float* const to = values_.data() + row * kStatistics * width;
   for (int g = 0; g < 4; ++g) {
-    a[g] = At(stats.recurrent_mean, stats.recurrent_var, s, gates,
-              d.GateStatistic(stats.recurrent_mean, 0, g, j), g);
-    b[g] = At(stats.input_mean, stats.input_var, s, gates,
-              d.GateStatistic(stats.input_mean, 0, g, j), 4 + g);
+    const int64_t offset = direction_.GateStatistic(means, at, g, j);
+    Copy(means, offset, b, to + (mean + g) * width);
+    Copy(vars, offset, b, to + (var + g) * width);
   }
-  *c = At(stats.cell_mean, stats.cell_var, s, d.at.H, d.CellStatistic(0, j), 8);
 }
 
+void StepStatistics::All(int64_t row, int64_t s, int64_t b) {
+  Gates(row, s, b, kMeanH, kVarH);
+  Gates(row, s, b, kMeanX, kVarX);
+  const ops::BnLstmStatistics& stats = direction_.op.stats;
+  const int64_t width = Width(b);
+  const int64_t at = std::min(s, stats.cell_mean.shape[1] - 1);
+  const int64_t offset = direction_.CellStatistic(at, direction_.at.units.first(b));
+  float* const to = values_.data() + row * kStatistics * width;
+  Copy(stats.cell_mean, offset, b, to + kMeanC * width);
+  Copy(stats.cell_var, offset, b, to + kVarC * width);
+}
+
+BlockStatistics StepStatistics::Load(int64_t s, int64_t b) {
+  const Tensor& first = direction_.op.first_step;
+  const bool shifted = direction_.op.population && first;
+  if (!by_row_) {
+    // Lanes beyond the hidden size may hold what a wider block has left: any number will do, for
+    // their parameters are zero; but not a NaN.
+    if (direction_.at.units.valid(b) < Width(b)) std::fill(values_.begin(), values_.end(), 0.0f);
+    All(0, s + (shifted ? first.i32()[0] : 0), b);
+    return {values_.data(), 0};
+  }
+  if (direction_.at.units.valid(b) < Width(b)) std::fill(values_.begin(), values_.end(), 0.0f);
+  for (int64_t n = 0; n < direction_.at.B; ++n) All(n, s + first.i32()[n], b);
+  return {values_.data(), kStatistics * Width(b)};
+}
+
+// --- Zoneout -------------------------------------------------------------------------------------
 StepZoneout::StepZoneout(const Direction& direction) : direction_(direction) {
   if (!direction.op.sample_zoneout) return;
-  if (direction.op.zoneout_c != 0) keep_c_.assign(direction.at.lanes, 0);
-  if (direction.op.zoneout_h != 0) keep_h_.assign(direction.at.lanes, 0);
+  const int64_t count = direction.at.B * direction.at.units.lanes;
+  if (direction.op.zoneout_c != 0) keep_c_.assign(count, 0);
+  if (direction.op.zoneout_h != 0) keep_h_.assign(count, 0);
 }
 
-void StepZoneout::Draw(float rate, uint32_t stream, int64_t s, int64_t j,
+void StepZoneout::Draw(float rate, uint32_t stream, int64_t s, int64_t b,
                        std::vector<int32_t>& keep, Zoneout* zoneout) {
   const Direction& d = direction_;
   *zoneout = {};
@@ -129,16 +171,18 @@ void StepZoneout::Draw(float rate, uint32_t stream, int64_t s, int64_t j,
   }
   const Philox random{d.op.seed, d.op.stream + stream,
                       static_cast<uint32_t>(d.op.attempt.i32()[0])};
+  const int64_t width = d.at.units.width(b), j = d.at.units.first(b);
   for (int64_t n = 0; n < d.at.B; ++n) {
-    const uint64_t index = static_cast<uint64_t>(s * d.at.B * d.at.R * d.at.H + d.State(n, j));
-    keep[n] = random.Uniform(index) < rate ? -1 : 0;
+    const int64_t index = s * d.at.B * d.at.R * d.at.H + d.State(n, j);
+    for (int64_t lane = 0; lane < d.at.units.valid(b); ++lane)
+      keep[n * width + lane] = random.Uniform(static_cast<uint64_t>(index + lane)) < rate ? -1 : 0;
   }
   zoneout->keep = keep.data();
 }
 
-void StepZoneout::Load(int64_t s, int64_t j, Zoneout* c, Zoneout* h) {
-  Draw(direction_.op.zoneout_c, 1, s, j, keep_c_, c);
-  Draw(direction_.op.zoneout_h, 2, s, j, keep_h_, h);
+void StepZoneout::Load(int64_t s, int64_t b, Zoneout* c, Zoneout* h) {
+  Draw(direction_.op.zoneout_c, 1, s, b, keep_c_, c);
+  Draw(direction_.op.zoneout_h, 2, s, b, keep_h_, h);
 }
 
 }  // namespace bnlstm::cpu

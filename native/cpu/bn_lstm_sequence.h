@@ -6,7 +6,6 @@
 #include "core/philox.h"
 #include "core/thread_pool.h"
 #include "cpu/bn_lstm_layout.h"
-#include "cpu/bn_lstm_unit.h"
 #include "cpu/engine.h"
 
 namespace bnlstm::cpu {
@@ -24,14 +23,14 @@ struct Direction {
     const int64_t length = Length(n);
     return r == 0 || s >= length ? s : length - 1 - s;
   }
-  /// Float offset of unit j of row n at step s in y, cAll and dy.
+  /// Element offset of unit j of row n at step s in y, cAll and dy.
   int64_t Output(int64_t s, int64_t n, int64_t j) const {
     return (Place(s, n) * at.B + n) * at.R * at.H + r * at.H + j;
   }
-  /// Float offset of unit j of row n in hT, cT and in initial states given by rows.
+  /// Element offset of unit j of row n in hT, cT and in initial states given by rows.
   int64_t State(int64_t n, int64_t j) const { return n * at.R * at.H + r * at.H + j; }
-  /// Float offset of (table row, gate, unit) in the recurrent and input statistics; of (row, unit)
-  /// in the cell statistics.
+  /// Element offset of (table row, gate, unit) in the recurrent and input statistics; of (row,
+  /// unit) in the cell statistics.
   int64_t GateStatistic(const Tensor& table, int64_t row, int64_t g, int64_t j) const {
     return ((r * table.shape[1] + row) * 4 + g) * at.H + j;
   }
@@ -44,19 +43,35 @@ struct Direction {
     for (int64_t n = 0; n < at.B; ++n) count += Length(n);
     return count;
   }
-  /// The parameters of unit j; absent ones (norm 'none') are zero and not used.
-  UnitParameters Parameters(int64_t j) const;
   /// Initial h (without noise) or c of row n.
   float Initial(const Tensor& state, int64_t n, int64_t j) const {
     return state.f32()[op.learned_state ? r * at.H + j : State(n, j)];
   }
-  /// Steps begin..end of x in the direction's order, padding steps (and padding lanes) as zeros:
-  /// with the batch in lanes, out[s][D][lanes], or the inputs, out[s][B][d_lanes].
-  void GatherByBatch(Range steps, float* out) const;
-  void GatherByInput(Range steps, float* out) const;
+  /// Writes [kParameters][width] of block b.
+  void Parameters(int64_t b, float* out) const;
 };
 
-/// The lane masks of one step, kept by each member for itself.
+/// The rows of x in the direction's order as the left operand of products, [T][B] rows of
+/// x_depth words: x itself where it will do, or a copy in scratch memory.
+class InputRows {
+ public:
+  explicit InputRows(const Direction& direction);
+  /// Words of scratch memory that a direction may need.
+  static int64_t ScratchWords(const ops::BnLstmOperands& op, const BnLstmLayout& at);
+  /// Lays the copy of these steps; padding (and words beyond D) as zeros. To be called by members
+  /// for their share before any of them reads.
+  void Gather(Range steps, float* scratch);
+  const float* step(int64_t s) const { return words_ + s * direction_.at.B * row_; }
+  int64_t row() const { return row_; }  // words from row to row
+
+ private:
+  static bool Direct(const ops::BnLstmOperands& op, const BnLstmLayout& at, int64_t r);
+  const Direction& direction_;
+  const float* words_ = nullptr;
+  int64_t row_ = 0;
+};
+
+/// Which rows run and count at a step, kept by each member for itself.
 class StepRows {
  public:
   explicit StepRows(const Direction& direction);
@@ -64,46 +79,54 @@ class StepRows {
 
  private:
   const Direction& direction_;
-  std::vector<int32_t> running_, counted_;
+  std::vector<uint8_t> running_;
   Rows rows_;
 };
 
-/// The statistics by which a unit is normalised at a step: those of the batch, as bnLstm wrote
-/// them, or the population tables, clamped, row by row where the rows stand at different steps.
-class StepNorms {
+/// The statistics of a block at a step, [kStatistics][width]: measured, or read from the op's
+/// tables, clamped, row by row where the rows stand at different steps of population tables.
+class StepStatistics {
  public:
-  explicit StepNorms(const Direction& direction);
-  void Load(int64_t s, int64_t j, Norm* a, Norm* b, Norm* c);
+  explicit StepStatistics(const Direction& direction);
+  BlockStatistics Load(int64_t s, int64_t b);
+  float* Row(int statistic, int64_t b) { return values_.data() + statistic * Width(b); }
+  /// From the row of a statistic, which was measured, to the table.
+  void Save(const Tensor& table, int64_t s, int64_t b, int statistic);
+  void LoadInputs(int64_t s, int64_t b) { Gates(0, s, b, kMeanX, kVarX); }
 
  private:
-  Norm At(const Tensor& mean, const Tensor& var, int64_t s, int64_t stride, int64_t offset,
-          int slot);
+  int64_t Width(int64_t b) const { return direction_.at.units.width(b); }
+  void Copy(const Tensor& table, int64_t offset, int64_t b, float* to) const;
+  void Gates(int64_t row, int64_t s, int64_t b, int mean, int var);
+  void All(int64_t row, int64_t s, int64_t b);
 
   const Direction& direction_;
   bool by_row_ = false;
-  int64_t first_ = 0;
-  std::vector<float> lanes_;
+  std::vector<float> values_;
 };
 
-/// Zoneout of one unit at one step.
+/// Zoneout of one block at one step.
 class StepZoneout {
  public:
   explicit StepZoneout(const Direction& direction);
-  void Load(int64_t s, int64_t j, Zoneout* c, Zoneout* h);
+  void Load(int64_t s, int64_t b, Zoneout* c, Zoneout* h);
 
  private:
-  void Draw(float rate, uint32_t stream, int64_t s, int64_t j, std::vector<int32_t>& keep,
+  void Draw(float rate, uint32_t stream, int64_t s, int64_t b, std::vector<int32_t>& keep,
             Zoneout* zoneout);
 
   const Direction& direction_;
   std::vector<int32_t> keep_c_, keep_h_;
 };
 
-/// The hidden units of a member: whole panels of four, so that the rows of Wh^T it multiplies in
-/// backward are its own units and their gradients need no exchange.
-inline Range Units(const BnLstmLayout& at, const Team& team) {
-  const Range panels = Share(at.h_panels, team);
-  return {panels.begin * kPanel, std::min(panels.end * kPanel, at.H)};
+/// The blocks of a member: in backward it computes dh of its own units, so that their gradients
+/// need no exchange.
+inline Range OwnBlocks(const BnLstmLayout& at, const Team& team) {
+  // By half blocks, so that a half one at the end counts as what it costs.
+  const int64_t count = at.units.count();
+  const int64_t halves = 2 * count - (at.units.is_half(count - 1) ? 1 : 0);
+  const Range share = Share(halves, team);
+  return {(share.begin + 1) / 2, team.rank() + 1 == team.size() ? count : (share.end + 1) / 2};
 }
 
 /// A barrier by which all members learn at the same step that the run was cancelled. Two flags in

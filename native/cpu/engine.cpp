@@ -11,6 +11,7 @@
 
 #include "core/thread_pool.h"
 #include "cpu/kernels.h"
+#include "cpu/simd/kernels.h"
 
 namespace bnlstm::cpu {
 namespace {
@@ -18,7 +19,7 @@ namespace {
 /// What the engine knows of an op by its name.
 struct Entry {
   std::function<void(const Context&)> (*bind)(const OpArguments&);
-  OpSizes (*sizes)(const OpArguments&);
+  OpSizes (*sizes)(const OpArguments&, const Kernels&);
 };
 
 template <class Op>
@@ -26,9 +27,9 @@ Entry EntryFor() {
   return {[](const OpArguments& arguments) -> std::function<void(const Context&)> {
             return [op = Op(arguments)](const Context& context) { cpu::Run(op, context); };
           },
-          [](const OpArguments& arguments) -> OpSizes {
-            if constexpr (requires(const Op& op) { cpu::Sizes(op); }) {
-              return cpu::Sizes(Op(arguments));
+          [](const OpArguments& arguments, const Kernels& kernels) -> OpSizes {
+            if constexpr (requires(const Op& op) { cpu::Sizes(op, kernels); }) {
+              return cpu::Sizes(Op(arguments), kernels);
             } else {
               return {};
             }
@@ -64,13 +65,10 @@ const std::map<std::string, Entry>& Entries() {
   return entries;
 }
 
-constexpr const char* kName = "cpu:portable";
-
 const Entry& EntryOf(const OpArguments& op) {
   const auto found = Entries().find(op.name);
   if (found == Entries().end()) {
-    throw Error(kUnsupported,
-                "the device " + std::string(kName) + " lacks the op '" + op.name + "'");
+    throw Error(kUnsupported, "the CPU engine lacks the op '" + op.name + "'");
   }
   return found->second;
 }
@@ -78,13 +76,13 @@ const Entry& EntryOf(const OpArguments& op) {
 /// The ops in order, each with its operands.
 class OpList : public Executable {
  public:
-  explicit OpList(const std::vector<OpArguments>& ops) {
+  OpList(const std::vector<OpArguments>& ops, const Kernels& kernels) : kernels_(kernels) {
     for (const OpArguments& op : ops) calls_.push_back({op.name, EntryOf(op).bind(op)});
   }
 
   void Run(const RunContext& run) override {
     const bool chosen = run.threads > 0;
-    const Context context{chosen ? run.threads : ThreadPool::Available(), chosen, run.cancelled};
+    const Context context{kernels_, chosen ? run.threads : ThreadPool::Available(), chosen, run.cancelled};
     for (const Call& call : calls_) {
       if (context.Cancelled()) return;
       try {
@@ -104,6 +102,7 @@ class OpList : public Executable {
     std::string name;
     std::function<void(const Context&)> run;
   };
+  const Kernels& kernels_;
   std::vector<Call> calls_;
 };
 
@@ -111,10 +110,12 @@ constexpr size_t kAlignment = 64;
 
 class CpuEngine : public Engine {
  public:
-  std::string name() const override { return kName; }
-  OpSizes Sizes(const OpArguments& op) const override { return EntryOf(op).sizes(op); }
+  explicit CpuEngine(const Kernels& kernels) : kernels_(kernels) {}
+
+  std::string name() const override { return std::string("cpu:") + kernels_.name; }
+  OpSizes Sizes(const OpArguments& op) const override { return EntryOf(op).sizes(op, kernels_); }
   std::unique_ptr<Executable> Compile(const std::vector<OpArguments>& ops) const override {
-    return std::make_unique<OpList>(ops);
+    return std::make_unique<OpList>(ops, kernels_);
   }
 
   // calloc gets large blocks from the system, zero and untouched. The address that it gave is kept
@@ -139,10 +140,15 @@ class CpuEngine : public Engine {
   void Download(void* host, const void* device, size_t bytes) const override {
     if (bytes) std::memcpy(host, device, bytes);
   }
+
+ private:
+  const Kernels& kernels_;
 };
 
 }  // namespace
 
-std::shared_ptr<Engine> MakeEngine() { return std::make_shared<CpuEngine>(); }
+std::shared_ptr<Engine> MakeEngine(const Kernels& kernels) {
+  return std::make_shared<CpuEngine>(kernels);
+}
 
 }  // namespace bnlstm::cpu

@@ -8,8 +8,11 @@
 
 namespace bnlstm::cpu {
 
+struct Kernels;
+
 /// What an op is told while it runs.
 struct Context {
+  const Kernels& kernels;                        // of the engine's instruction set
   int threads = 1;                               // at most this many, at least 1
   bool chosen = false;                           // threads was asked for by number: use them all
   const std::atomic<bool>* cancelled = nullptr;  // may be null; once set, results do not matter
@@ -23,8 +26,8 @@ struct Context {
   bool Cancelled() const { return cancelled && cancelled->load(std::memory_order_relaxed); }
 };
 
-/// The engine `cpu:portable`: every op in plain C++ over cpu/simd/vector.h, with the same bits on
-/// every machine and for every number of threads.
-std::shared_ptr<Engine> MakeEngine();
+/// An engine whose recurrent kernels and matrix products use one instruction set; what else the
+/// ops do is portable C++. `portable` gives the same bits on every machine.
+std::shared_ptr<Engine> MakeEngine(const Kernels& kernels);
 
 }  // namespace bnlstm::cpu

@@ -1,149 +1,173 @@
 #include "cpu/gemm.h"
 
 #include <algorithm>
+#include <cstring>
+#include <vector>
 
+#include "core/bf16.h"
+#include "cpu/bn_lstm_layout.h"
 #include "cpu/parallel.h"
-#include "cpu/simd/clones.h"
-#include "cpu/simd/vector.h"
 
 namespace bnlstm::cpu {
 namespace {
 
-// A tile of c, kTileRows x kTileColumns, is summed in registers over a block of k. The tile's
-// columns of b come from a packed copy (dense, zero beyond n) of kGemmDepth x kPanelColumns that
-// stays in the second-level cache while all rows of a pass by; a is read where it lies.
-constexpr int kTileRows = 6;
-constexpr int kTileVectors = 2;
-constexpr int kTileColumns = kTileVectors * kLanes;
-constexpr int64_t kPanelColumns = 4 * kTileColumns;
+// A block of c is summed over blocks of k: kRows x kMaxVectors vectors of lanes, kDepth words of k.
+// The columns of b come from a packed copy that stays in the second-level cache while all rows of
+// a pass by; a is read where it lies, unless it has to be turned into words of bf16.
+constexpr int64_t kRows = 512;
+constexpr int64_t kDepth = 4 * kDepthBlock;
 
-struct Problem {
-  int64_t k;
-  Matrix a, b;
-  const float* bias;
-  float* c;
-  int64_t stride;
+float ElementOf(const Matrix& matrix, int64_t i, int64_t j) {
+  const int64_t at = i * matrix.row + j * matrix.column;
+  return matrix.dtype == DType::kBF16 ? FromBf16(static_cast<const uint16_t*>(matrix.data)[at])
+                                      : static_cast<const float*>(matrix.data)[at];
+}
+
+/// One member's part: the tasks it gets, one after another, with the memory for them.
+class Multiplier {
+ public:
+  Multiplier(int64_t k, Matrix a, Matrix b, const float* bias, MatrixResult c, bool rounded,
+             const Context& context)
+      : k_(k),
+        a_(a),
+        b_(b),
+        bias_(bias),
+        c_(c),
+        rounded_(rounded),
+        context_(context),
+        value_(rounded ? context.kernels.bf16 : context.kernels.f32),
+        columns_(kMaxVectors * context.kernels.lanes),
+        turns_a_(rounded || a.dtype == DType::kBF16),
+        right_(static_cast<size_t>(kDepth * columns_)),
+        sums_(static_cast<size_t>(RoundUp(kRows, value_.row_multiple) * columns_)) {
+    if (turns_a_) left_.resize(static_cast<size_t>(RoundUp(kRows, value_.row_multiple) * kDepth));
+  }
+
+  /// The part of c in these rows and columns.
+  void Run(Range rows, Range columns) {
+    for (int64_t row = rows.begin; row < rows.end; row += kRows)
+      for (int64_t column = columns.begin; column < columns.end; column += columns_) {
+        if (context_.Cancelled()) return;
+        Block(row, std::min(kRows, rows.end - row), column,
+              std::min(columns_, columns.end - column));
+      }
+  }
+
+ private:
+  void Block(int64_t row, int64_t rows, int64_t column, int64_t columns) {
+    const int64_t lanes = context_.kernels.lanes, step = kDepth * value_.per_word;
+    for (int64_t k = 0; k < k_; k += step) {
+      const int64_t values = std::min(step, k_ - k);
+      const int64_t depth =
+          RoundUp((values + value_.per_word - 1) / value_.per_word, value_.depth_multiple);
+      PackRight(k, values, depth, column, columns);
+      Product p{.rows = rows,
+                .depth = depth,
+                .right = right_.data(),
+                .right_depth = columns_,
+                .vectors = static_cast<int>((columns + lanes - 1) / lanes),
+                .c = sums_.data(),
+                .c_row = columns_,
+                .add = k > 0};
+      if (turns_a_) {
+        PackLeft(k, values, depth, row, rows);
+        p.left = left_.data();
+        p.left_row = depth;
+      } else {
+        p.left = static_cast<const float*>(a_.data) + row * a_.row + k * a_.column;
+        p.left_row = a_.row;
+        p.left_depth = a_.column;
+      }
+      value_.multiply(p);
+    }
+    for (int64_t i = 0; i < rows; ++i) Write(row + i, column, columns, sums_.data() + i * columns_);
+  }
+
+  float Word(float low, float high) const {
+    if (!rounded_) return low;
+    if (value_.per_word == 1) return FromBf16(ToBf16(low));
+    const uint32_t bits = ToBf16(low) | static_cast<uint32_t>(ToBf16(high)) << 16;
+    float word;
+    std::memcpy(&word, &bits, sizeof word);
+    return word;
+  }
+
+  /// [depth][columns_], zero beyond n and k.
+  void PackRight(int64_t k, int64_t values, int64_t depth, int64_t column, int64_t columns) {
+    if (columns < columns_) std::fill(right_.begin(), right_.end(), 0.0f);
+    if (!rounded_ && b_.dtype == DType::kF32) {
+      const float* from = static_cast<const float*>(b_.data) + k * b_.row + column * b_.column;
+      if (b_.column == 1) {
+        for (int64_t i = 0; i < values; ++i)
+          std::copy_n(from + i * b_.row, columns, right_.data() + i * columns_);
+      } else {
+        for (int64_t j = 0; j < columns; ++j)
+          for (int64_t i = 0; i < values; ++i)
+            right_[i * columns_ + j] = from[i * b_.row + j * b_.column];
+      }
+      return;
+    }
+    const int64_t per_word = value_.per_word;
+    for (int64_t i = 0; i < depth; ++i)
+      for (int64_t j = 0; j < columns; ++j) {
+        const int64_t at = i * per_word;
+        const float low = at < values ? ElementOf(b_, k + at, column + j) : 0.0f;
+        const bool pair = per_word == 2 && at + 1 < values;
+        right_[i * columns_ + j] = Word(low, pair ? ElementOf(b_, k + at + 1, column + j) : 0.0f);
+      }
+  }
+
+  /// [rows][depth], zero beyond k.
+  void PackLeft(int64_t k, int64_t values, int64_t depth, int64_t row, int64_t rows) {
+    const int64_t per_word = value_.per_word;
+    for (int64_t i = 0; i < rows; ++i)
+      for (int64_t d = 0; d < depth; ++d) {
+        const int64_t at = d * per_word;
+        const float low = at < values ? ElementOf(a_, row + i, k + at) : 0.0f;
+        const bool pair = per_word == 2 && at + 1 < values;
+        left_[i * depth + d] = Word(low, pair ? ElementOf(a_, row + i, k + at + 1) : 0.0f);
+      }
+  }
+
+  void Write(int64_t row, int64_t column, int64_t columns, float* sums) const {
+    for (int64_t j = 0; j < columns && bias_; ++j) sums[j] += bias_[column + j];
+    const int64_t to = row * c_.row + column;
+    if (c_.dtype == DType::kF32) {
+      std::copy_n(sums, columns, static_cast<float*>(c_.data) + to);
+      return;
+    }
+    auto* const out = static_cast<uint16_t*>(c_.data) + to;
+    for (int64_t j = 0; j < columns; ++j) out[j] = ToBf16(sums[j]);
+  }
+
+  const int64_t k_;
+  const Matrix a_, b_;
+  const float* const bias_;
+  const MatrixResult c_;
+  const bool rounded_;
+  const Context& context_;
+  const ValueKernels& value_;
+  const int64_t columns_;  // of a block
+  const bool turns_a_;
+  std::vector<float> left_, right_, sums_;
 };
-
-/// The block of k that a panel covers.
-struct Block {
-  int64_t begin, depth;
-};
-
-void PackPanel(const Problem& p, Block block, int64_t column, int64_t columns, float* packed) {
-  for (int64_t first = 0; first < columns; first += kTileColumns) {
-    const int64_t width = std::min<int64_t>(kTileColumns, columns - first);
-    const float* from = p.b.data + block.begin * p.b.row + (column + first) * p.b.column;
-    float* to = packed + first * block.depth;
-    if (width < kTileColumns) std::fill(to, to + block.depth * kTileColumns, 0.0f);
-    if (p.b.column == 1) {
-      for (int64_t i = 0; i < block.depth; ++i) {
-        std::copy(from + i * p.b.row, from + i * p.b.row + width, to + i * kTileColumns);
-      }
-    } else {
-      for (int64_t j = 0; j < width; ++j) {
-        for (int64_t i = 0; i < block.depth; ++i) {
-          to[i * kTileColumns + j] = from[i * p.b.row + j * p.b.column];
-        }
-      }
-    }
-  }
-}
-
-/// sums [Rows][kTileColumns]: the first rows of a times `depth` rows of a packed tile of b.
-template <int Rows>
-BNLSTM_INLINE void MultiplyTile(Matrix a, const float* packed, int64_t depth, float* sums) {
-  Vec sum[Rows][kTileVectors];
-  for (int r = 0; r < Rows; ++r) {
-    for (int v = 0; v < kTileVectors; ++v) sum[r][v] = Splat(0);
-  }
-  for (int64_t i = 0; i < depth; ++i) {
-    Vec b[kTileVectors];
-    for (int v = 0; v < kTileVectors; ++v) b[v] = Load(packed + i * kTileColumns + v * kLanes);
-    for (int r = 0; r < Rows; ++r) {
-      const Vec x = Splat(a.data[r * a.row + i * a.column]);
-      for (int v = 0; v < kTileVectors; ++v) sum[r][v] += x * b[v];
-    }
-  }
-  for (int r = 0; r < Rows; ++r) {
-    for (int v = 0; v < kTileVectors; ++v) {
-      Store(sums + r * kTileColumns + v * kLanes, sum[r][v]);
-    }
-  }
-}
-
-/// Rows [begin, end) of one panel of c.
-BNLSTM_CLONES
-void MultiplyPanel(const Problem& p, Block block, const float* packed, int64_t column,
-                   int64_t columns, int64_t begin, int64_t end) {
-  const bool first_block = block.begin == 0, last_block = block.begin + block.depth == p.k;
-  float sums[kTileRows * kTileColumns];
-  for (int64_t row = begin; row < end; row += kTileRows) {
-    const int64_t rows = std::min<int64_t>(kTileRows, end - row);
-    const Matrix a{p.a.data + row * p.a.row + block.begin * p.a.column, p.a.row, p.a.column};
-    for (int64_t first = 0; first < columns; first += kTileColumns) {
-      const float* b = packed + first * block.depth;
-      switch (rows) {
-        case 1:
-          MultiplyTile<1>(a, b, block.depth, sums);
-          break;
-        case 2:
-          MultiplyTile<2>(a, b, block.depth, sums);
-          break;
-        case 3:
-          MultiplyTile<3>(a, b, block.depth, sums);
-          break;
-        case 4:
-          MultiplyTile<4>(a, b, block.depth, sums);
-          break;
-        case 5:
-          MultiplyTile<5>(a, b, block.depth, sums);
-          break;
-        default:
-          MultiplyTile<kTileRows>(a, b, block.depth, sums);
-      }
-      const int64_t width = std::min<int64_t>(kTileColumns, columns - first);
-      for (int64_t r = 0; r < rows; ++r) {
-        float* c = p.c + (row + r) * p.stride + column + first;
-        for (int64_t j = 0; j < width; ++j) {
-          float value = sums[r * kTileColumns + j];
-          if (!first_block) value = c[j] + value;
-          if (last_block && p.bias) value += p.bias[column + first + j];
-          c[j] = value;
-        }
-      }
-    }
-  }
-}
-
-/// The part of c in these rows and columns.
-void Multiply(const Problem& p, Range rows, Range columns, const Context& context) {
-  alignas(64) float packed[kGemmDepth * kPanelColumns];
-  for (int64_t begin = 0; begin < p.k; begin += kGemmDepth) {
-    const Block block{begin, std::min(kGemmDepth, p.k - begin)};
-    for (int64_t column = columns.begin; column < columns.end; column += kPanelColumns) {
-      if (context.Cancelled()) return;
-      const int64_t width = std::min(kPanelColumns, columns.end - column);
-      PackPanel(p, block, column, width, packed);
-      MultiplyPanel(p, block, packed, column, width, rows.begin, rows.end);
-    }
-  }
-}
 
 }  // namespace
 
-void Gemm(int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, const float* bias, float* c,
-          int64_t stride, const Context& context) {
-  const Problem problem{k, a, b, bias, c, stride};
+void Gemm(int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, const float* bias, MatrixResult c,
+          bool rounded, const Context& context) {
   // Rows are divided if there are enough, since each member packs all its columns itself.
-  const bool by_rows = m >= 4 * kTileRows * context.threads || m >= n;
-  const int64_t tile = by_rows ? kTileRows : kTileColumns;
+  const int64_t lanes = context.kernels.lanes;
+  const int64_t row_tile = std::max(6, context.kernels.bf16.row_multiple);
+  const bool by_rows = m >= 4 * row_tile * context.threads || m >= n;
+  const int64_t tile = by_rows ? row_tile : lanes;
   const int64_t extent = by_rows ? m : n;
   const int64_t tiles = (extent + tile - 1) / tile;
   const double operations = 2.0 * static_cast<double>(by_rows ? n : m) * static_cast<double>(k);
   ParallelFor(context, tiles, operations * static_cast<double>(tile), [&](Range range) {
     const Range part{range.begin * tile, std::min(extent, range.end * tile)};
-    Multiply(problem, by_rows ? part : Range{0, m}, by_rows ? Range{0, n} : part, context);
+    Multiplier(k, a, b, bias, c, rounded, context)
+        .Run(by_rows ? part : Range{0, m}, by_rows ? Range{0, n} : part);
   });
 }
 

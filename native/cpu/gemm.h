@@ -3,24 +3,31 @@
 #include <cstdint>
 
 #include "cpu/engine.h"
+#include "core/dtype.h"
 
 namespace bnlstm::cpu {
 
-/// A matrix where it lies: element (i, j) is data[i * row + j * column]. Swapping the strides
+/// A matrix where it lies: element (i, j) is at i * row + j * column. Swapping the strides
 /// transposes it.
 struct Matrix {
-  const float* data;
+  const void* data;
   int64_t row, column;
+  DType dtype = DType::kF32;  // or kBF16
 };
 
-/// c = a b + bias. a is [m][k], b [k][n], bias [n] or null; c [m][n] has rows `stride` apart and
-/// is overwritten. Nothing aliases c.
-///
-/// An element is the sum over k in order, in blocks of kGemmDepth which are added in order, then
-/// the bias: the same bits wherever its row and column lie and however large m and n are.
-void Gemm(int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, const float* bias, float* c,
-          int64_t stride, const Context& context);
+/// A result: rows `row` elements apart.
+struct MatrixResult {
+  void* data;
+  int64_t row;
+  DType dtype = DType::kF32;
+};
 
-inline constexpr int64_t kGemmDepth = 256;
+/// c = a b + bias. a is [m][k], b [k][n], bias [n] or null; c [m][n] is overwritten. Nothing
+/// aliases c. `rounded`: the elements of a and b enter as bf16, whatever their type.
+///
+/// An element is one sum in the order of cpu/simd/product.h, then the bias: the same bits wherever
+/// its row and column lie and however large m and n are.
+void Gemm(int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, const float* bias, MatrixResult c,
+          bool rounded, const Context& context);
 
 }  // namespace bnlstm::cpu

@@ -25,9 +25,9 @@ namespace bnlstm::cpu {
 void Run(const ops::BnLstm& op, const Context& context);
 void Run(const ops::BnLstmBackward& op, const Context& context);
 void Run(const ops::BnLstmPack& op, const Context& context);
-OpSizes Sizes(const ops::BnLstm& op);
-OpSizes Sizes(const ops::BnLstmBackward& op);
-OpSizes Sizes(const ops::BnLstmPack& op);
+OpSizes Sizes(const ops::BnLstm& op, const Kernels& kernels);
+OpSizes Sizes(const ops::BnLstmBackward& op, const Kernels& kernels);
+OpSizes Sizes(const ops::BnLstmPack& op, const Kernels& kernels);
 
 void Run(const ops::Linear& op, const Context& context);
 void Run(const ops::LinearBackward& op, const Context& context);

@@ -11,4 +11,12 @@ inline Tensor Blob(const OpArguments& op, const char* key) {
   return blob;
 }
 
+/// The option `dtype` of ops whose operands do not tell the model's: 'f32' (default) or 'bf16'.
+inline bool IsBf16(const OpArguments& op) {
+  if (!op.options.count("dtype")) return false;
+  const std::string& dtype = op.Text("dtype");
+  Assert(dtype == "f32" || dtype == "bf16", op.name + ": bad option 'dtype'");
+  return dtype == "bf16";
+}
+
 }  // namespace bnlstm::ops

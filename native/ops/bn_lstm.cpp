@@ -30,6 +30,9 @@ BnLstmShape::BnLstmShape(const OpArguments& op) {
   valid_rows = Choice(op, "lengthStatistics", "valid", "all");
   learned_state = Choice(op, "initialState", "learned", "rows");
   sample_zoneout = Choice(op, "zoneout", "sample", "expect");
+  bf16 = IsBf16(op);
+  recompute = static_cast<int64_t>(op.Number("recompute", 0));
+  Assert(recompute >= 0, op.name + ": recompute is negative");
   eps = static_cast<float>(op.Number("eps"));
   noise = static_cast<float>(op.Number("noise", 0));
   zoneout_c = static_cast<float>(op.Number("zoneoutC", 0));
@@ -44,7 +47,7 @@ BnLstmShape::BnLstmShape(const OpArguments& op) {
 BnLstmOperands::BnLstmOperands(const OpArguments& op) : BnLstmShape(op) {
   const int64_t R = directions, H = hidden, S = table_steps, U = sequence_inputs ? 1 : S;
   const auto f32 = DType::kF32;
-  x = op.Optional("x", f32, {steps, batch, inputs});
+  x = op.Optional("x", bf16 ? DType::kBF16 : f32, {steps, batch, inputs});
   tokens_in = op.Optional("tokens", DType::kI32, {steps, batch});
   packed = Blob(op, "packed");
   b = op.Required("b", f32, {R, 4 * H});
@@ -73,8 +76,9 @@ BnLstmOperands::BnLstmOperands(const OpArguments& op) : BnLstmShape(op) {
 
 BnLstm::BnLstm(const OpArguments& op) : BnLstmOperands(op) {
   const int64_t RH = directions * hidden;
-  y = op.Optional("y", DType::kF32, {steps, batch, RH});
-  h_last = op.Optional("hT", DType::kF32, {batch, RH});
+  const DType dtype = bf16 ? DType::kBF16 : DType::kF32;
+  y = op.Optional("y", dtype, {steps, batch, RH});
+  h_last = op.Optional("hT", dtype, {batch, RH});
   c_last = op.Optional("cT", DType::kF32, {batch, RH});
   c_all = op.Optional("cAll", DType::kF32, {steps, batch, RH});
   saved = Blob(op, "saved");
@@ -86,8 +90,9 @@ BnLstmBackward::BnLstmBackward(const OpArguments& op) : BnLstmOperands(op) {
   const auto f32 = DType::kF32;
   saved = Blob(op, "saved");
   scratch = Blob(op, "scratch");
-  dy = op.Optional("dy", f32, {steps, batch, R * H});
-  dh_last = op.Optional("dhT", f32, {batch, R * H});
+  const DType dtype = bf16 ? DType::kBF16 : f32;
+  dy = op.Optional("dy", dtype, {steps, batch, R * H});
+  dh_last = op.Optional("dhT", dtype, {batch, R * H});
   dc_last = op.Optional("dcT", f32, {batch, R * H});
   dwx = op.Required("dwx", f32, {R, inputs, 4 * H});
   dwh = op.Required("dwh", f32, {R, H, 4 * H});
@@ -100,7 +105,7 @@ BnLstmBackward::BnLstmBackward(const OpArguments& op) : BnLstmOperands(op) {
   if (beta_c) dbeta_c = op.Required("dbetaC", f32, {R, H});
   dh0 = op.Required("dh0", f32, h0.shape);
   dc0 = op.Required("dc0", f32, c0.shape);
-  dx = op.Optional("dx", f32, {steps, batch, inputs});
+  dx = op.Optional("dx", dtype, {steps, batch, inputs});
 }
 
 }  // namespace bnlstm::ops

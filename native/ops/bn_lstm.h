@@ -65,6 +65,8 @@ struct BnLstmShape {
   bool valid_rows = true;        // lengthStatistics: 'valid' | 'all'
   bool learned_state = true;     // initialState: 'learned' | 'rows'
   bool sample_zoneout = false;   // zoneout: 'sample' | 'expect'
+  bool bf16 = false;             // dtype: 'f32' | 'bf16'
+  int64_t recompute = 0;         // steps of a chunk that backward runs again; 0: keep everything
   float eps = 1e-5f, noise = 0, zoneout_c = 0, zoneout_h = 0;
   uint64_t seed = 0;  // seedLow + 2^32 seedHigh
   uint32_t stream = 0;

@@ -6,6 +6,7 @@ namespace bnlstm::ops {
 
 BnLstmPack::BnLstmPack(const OpArguments& op) {
   tokens = op.Flag("tokens");
+  bf16 = IsBf16(op);
   const Tensor weights = op.Find("wh");
   Assert(weights.present && weights.shape.size() == 3, "bnLstmPack needs wh [R][H][4H]");
   directions = weights.shape[0];

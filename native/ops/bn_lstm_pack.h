@@ -9,6 +9,7 @@ namespace bnlstm::ops {
 struct BnLstmPack {
   int64_t inputs = 0, hidden = 0, directions = 1;
   bool tokens = false;
+  bool bf16 = false;  // dtype: 'f32' | 'bf16', of the model: weights are then rounded
   Tensor wx, wh, packed;
   explicit BnLstmPack(const OpArguments& op);
 };

@@ -4,6 +4,7 @@
 #include "check.h"
 #include "core/memory.h"
 #include "cpu/engine.h"
+#include "cpu/instruction_sets.h"
 #include "golden_file.h"
 
 namespace bnlstm {
@@ -175,10 +176,10 @@ double GradientTolerance(const std::string& name, const std::string& key) {
   return key == "b" || key == "beta_c" ? 1e-2 : 1e-3;
 }
 
-void CheckCase(const GoldenCase& golden, const GoldenRun& run) {
+void CheckCase(const GoldenCase& golden, const GoldenRun& run, const std::string& device) {
   const auto compare = [&](const std::string& operand, const std::vector<double>& expected,
                            double absolute, double relative) {
-    Compare(golden.name + ": " + operand, run.Values(operand), expected, absolute, relative);
+    Compare(device + ": " + golden.name + ": " + operand, run.Values(operand), expected, absolute, relative);
   };
   compare("y", golden.Get("expect.h").values, 1e-6, 0);
   compare("cAll", golden.Get("expect.c").values, 1e-6, 0);
@@ -210,31 +211,42 @@ std::vector<GoldenCase> Cases() {
   return ReadGoldenFile(path);
 }
 
+/// An engine for each instruction set that this machine runs.
+std::vector<std::shared_ptr<Engine>> Engines() {
+  std::vector<std::shared_ptr<Engine>> engines;
+  for (const cpu::InstructionSet& set : cpu::InstructionSets())
+    if (set.kernels) engines.push_back(cpu::MakeEngine(*set.kernels));
+  return engines;
+}
+
 TEST(GoldenCases) {
   const auto cases = Cases();
   CHECK(cases.size() >= 12);
-  for (const GoldenCase& golden : cases) {
-    const GoldenRun run(golden, cpu::MakeEngine());
-    run.Run(0);
-    CheckCase(golden, run);
-  }
+  for (const auto& engine : Engines())
+    for (const GoldenCase& golden : cases) {
+      const GoldenRun run(golden, engine);
+      run.Run(0);
+      CheckCase(golden, run, engine->name());
+    }
 }
 
 TEST(GoldenBitsForAnyThreads) {
-  for (const GoldenCase& golden : Cases()) {
-    const GoldenRun alone(golden, cpu::MakeEngine());
-    alone.Run(1);
-    for (const int threads : {2, 5}) {
-      const GoldenRun team(golden, cpu::MakeEngine());
-      team.Run(threads);
-      for (const char* operand : {"y", "cAll", "dwx", "dwh", "db", "dx", "dh0", "dc0", "dgammaC"}) {
-        if (team.Values(operand) != alone.Values(operand)) {
-          check::Fail(__FILE__, __LINE__, golden.name, ": ", operand, " differs with ", threads,
-                      " threads");
+  for (const auto& engine : Engines())
+    for (const GoldenCase& golden : Cases()) {
+      const GoldenRun alone(golden, engine);
+      alone.Run(1);
+      for (const int threads : {2, 5}) {
+        const GoldenRun team(golden, engine);
+        team.Run(threads);
+        for (const char* operand :
+             {"y", "cAll", "dwx", "dwh", "db", "dx", "dh0", "dc0", "dgammaC"}) {
+          if (team.Values(operand) != alone.Values(operand)) {
+            check::Fail(__FILE__, __LINE__, engine->name(), ": ", golden.name, ": ", operand,
+                        " differs with ", threads, " threads");
+          }
         }
       }
     }
-  }
 }
 
 }  // namespace

@@ -1,0 +1,113 @@
+#include "cpu/instruction_sets.h"
+
+#if defined(BNLSTM_X86_KERNELS) && defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
+namespace bnlstm::cpu {
+
+#ifdef BNLSTM_X86_KERNELS
+namespace avx2 {
+extern const Kernels kKernels;
+}
+namespace avx512 {
+extern const Kernels kKernels;
+}
+namespace avx512bf16 {
+extern const Kernels kKernels;
+}
+namespace amx {
+void MultiplyBf16Words(const Product& product);
+}
+
+namespace {
+
+/// AMX with everything else of avx512bf16. Tiles are 16 words wide and high.
+const Kernels& AmxKernels() {
+  static const Kernels kernels = [] {
+    Kernels amx = avx512bf16::kKernels;
+    amx.name = "amx";
+    amx.bf16.depth_multiple = 16;
+    amx.bf16.row_multiple = 16;
+    amx.bf16.half_blocks = false;
+    amx.bf16.multiply = amx::MultiplyBf16Words;
+    return amx;
+  }();
+  return kernels;
+}
+
+/// The kernel gives a process the tiles when it asks for them.
+bool TilesGranted() {
+#if defined(__linux__) && defined(SYS_arch_prctl)
+  constexpr int kRequestPermission = 0x1023, kTileData = 18;
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+#else
+  return false;
+#endif
+}
+
+}  // namespace
+#endif
+
+#ifdef BNLSTM_X86_KERNELS
+namespace {
+
+/// The first feature that is missing, or an empty text. The builtin takes literals only.
+std::string MissingOf512() {
+#define BNLSTM_NEEDS(feature) \
+  if (!__builtin_cpu_supports(feature)) return "this CPU lacks " feature
+  BNLSTM_NEEDS("avx512f");
+  BNLSTM_NEEDS("avx512vl");
+  BNLSTM_NEEDS("avx512bw");
+  BNLSTM_NEEDS("avx512dq");
+  return "";
+}
+std::string MissingOf2() {
+  BNLSTM_NEEDS("avx2");
+  BNLSTM_NEEDS("fma");
+  return "";
+}
+std::string MissingOf512Bf16() {
+  BNLSTM_NEEDS("avx512bf16");
+  return MissingOf512();
+}
+std::string MissingOfAmx() {
+  BNLSTM_NEEDS("amx-tile");
+  BNLSTM_NEEDS("amx-bf16");
+#undef BNLSTM_NEEDS
+  if (!TilesGranted()) return "the operating system does not grant AMX tiles";
+  return MissingOf512Bf16();
+}
+
+}  // namespace
+#endif
+
+const std::vector<InstructionSet>& InstructionSets() {
+  static const std::vector<InstructionSet> sets = [] {
+    std::vector<InstructionSet> found;
+    const auto add = [&](const Kernels& kernels, const char* what, const std::string& missing) {
+      const bool runs = missing.empty();
+      found.push_back({kernels.name, runs ? &kernels : nullptr, runs ? what : missing});
+    };
+    add(kKernels, "plain C++, the same bits on every machine", "");
+#ifdef BNLSTM_X86_KERNELS
+    __builtin_cpu_init();
+    add(avx2::kKernels, "AVX2 and FMA; bf16 by rounding", MissingOf2());
+    add(avx512::kKernels, "AVX-512; bf16 by rounding", MissingOf512());
+    add(avx512bf16::kKernels, "AVX-512 with bf16 products", MissingOf512Bf16());
+    add(AmxKernels(), "AVX-512, bf16 products on AMX", MissingOfAmx());
+#endif
+    return found;
+  }();
+  return sets;
+}
+
+const Kernels& BestKernels() {
+  const Kernels* best = nullptr;
+  for (const InstructionSet& set : InstructionSets())
+    if (set.kernels) best = set.kernels;
+  return *best;
+}
+
+}  // namespace bnlstm::cpu
