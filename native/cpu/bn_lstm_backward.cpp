@@ -133,7 +133,7 @@ class Backward {
     u.c = memory_.c(s + 1, b);
     u.c_prev = memory_.c(s, b);
     zoneout_.Load(s, b, &u.zoneout_c, &u.zoneout_h);
-    if (op_.dy) u.dy = ReadOutputGradient(s, b);
+    if (op_.dy) ReadOutputGradient(s, b, &u);
     u.dh = scratch_.dh + at_.units.first(b);
     u.dh_stride = at_.units.padded();
     u.dc = Cell(b);
@@ -157,19 +157,21 @@ class Backward {
     return kept_b_.data();
   }
 
-  const float* ReadOutputGradient(int64_t s, int64_t b) {
+  void ReadOutputGradient(int64_t s, int64_t b, BlockBackward* u) {
     const int64_t width = at_.units.width(b), valid = at_.units.valid(b);
+    if (!at_.bf16 && valid == width && direction_.InStep()) {
+      u->dy = op_.dy.f32() + direction_.Output(s, 0, at_.units.first(b));
+      u->dy_stride = at_.R * at_.H;
+      return;
+    }
     for (int64_t n = 0; n < at_.B; ++n) {
       const int64_t from = direction_.Output(s, n, at_.units.first(b));
       float* const to = dy_.data() + n * width;
-      if (at_.bf16) {
-        for (int64_t lane = 0; lane < valid; ++lane) to[lane] = ValueAt(op_.dy, from + lane);
-      } else {
-        std::copy_n(op_.dy.f32() + from, valid, to);
-      }
-      std::fill(to + valid, to + width, 0.0f);
+      for (int64_t lane = 0; lane < width; ++lane)
+        to[lane] = lane < valid ? ValueAt(op_.dy, from + lane) : 0.0f;
     }
-    return dy_.data();
+    u->dy = dy_.data();
+    u->dy_stride = width;
   }
 
   /// dh_{t-1} of the member's units: dA Wh^T on top of what passed by.

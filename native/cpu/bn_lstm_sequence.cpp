@@ -97,18 +97,18 @@ StepStatistics::StepStatistics(const Direction& direction) : direction_(directio
 }
 
 void StepStatistics::Copy(const Tensor& table, int64_t offset, int64_t b, float* to) const {
-  std::copy_n(table.f32() + offset, direction_.at.units.valid(b), to);
+  CopyRow(table.f32() + offset, direction_.at.units.valid(b), to);
 }
 
 void StepStatistics::Save(const Tensor& table, int64_t s, int64_t b, int statistic) {
   const int64_t j = direction_.at.units.first(b), valid = direction_.at.units.valid(b);
   if (statistic >= kMeanC) {
-    std::copy_n(Row(statistic, b), valid, table.f32() + direction_.CellStatistic(s, j));
+    CopyRow(Row(statistic, b), valid, table.f32() + direction_.CellStatistic(s, j));
     return;
   }
   for (int g = 0; g < 4; ++g)
-    std::copy_n(Row(statistic + g, b), valid,
-                table.f32() + direction_.GateStatistic(table, s, g, j));
+    CopyRow(Row(statistic + g, b), valid,
+            table.f32() + direction_.GateStatistic(table, s, g, j));
 }
 
 void StepStatistics::Gates(int64_t row, int64_t s, int64_t b, int mean, int var) {

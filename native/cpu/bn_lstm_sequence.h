@@ -1,6 +1,8 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
+#include <cstring>
 #include <vector>
 
 #include "core/philox.h"
@@ -27,6 +29,8 @@ struct Direction {
   int64_t Output(int64_t s, int64_t n, int64_t j) const {
     return (Place(s, n) * at.B + n) * at.R * at.H + r * at.H + j;
   }
+  /// Whether the rows of a step lie side by side in y and dy.
+  bool InStep() const { return r == 0 || !op.lengths; }
   /// Element offset of unit j of row n in hT, cT and in initial states given by rows.
   int64_t State(int64_t n, int64_t j) const { return n * at.R * at.H + r * at.H + j; }
   /// Element offset of (table row, gate, unit) in the recurrent and input statistics; of (row,
@@ -118,6 +122,17 @@ class StepZoneout {
   const Direction& direction_;
   std::vector<int32_t> keep_c_, keep_h_;
 };
+
+/// Copies a row of a block: at most as many numbers as a vector has lanes, as a rule all of them.
+inline void CopyRow(const float* from, int64_t count, float* to) {
+  if (count == 16) {
+    std::memcpy(to, from, 16 * sizeof(float));
+  } else if (count == 8) {
+    std::memcpy(to, from, 8 * sizeof(float));
+  } else {
+    std::copy_n(from, count, to);
+  }
+}
 
 /// The blocks of a member: in backward it computes dh of its own units, so that their gradients
 /// need no exchange.

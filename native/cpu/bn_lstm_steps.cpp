@@ -30,7 +30,7 @@ float* Aligned(std::vector<float>& room) {
 void CopyValues(const BnLstmLayout& at, const float* words, int64_t from, const Tensor& to,
                 int64_t offset, int64_t count) {
   if (!at.bf16) {
-    std::copy_n(words + from, count, to.f32() + offset);
+    CopyRow(words + from, count, to.f32() + offset);
   } else if (at.value.per_word == 2) {
     std::copy_n(reinterpret_cast<const uint16_t*>(words) + from, count, to.bf16() + offset);
   } else {
@@ -218,6 +218,11 @@ void ForwardSteps::StepBlock(int64_t s, int64_t b) {
   u.h_prev = reinterpret_cast<const uint8_t*>(memory_.h(s)) + value;
   u.h = reinterpret_cast<uint8_t*>(memory_.h(s + 1)) + value;
   u.h_stride = row;
+  const bool whole = at_.units.valid(b) == width && direction_.InStep();
+  if (outputs_ && outputs_->y && whole && !at_.bf16) {
+    u.y = outputs_->y.f32() + direction_.Output(s, 0, at_.units.first(b));
+    u.y_stride = at_.R * at_.H;
+  }
   u.kept_a = memory_.kept_a(s, b);
   u.kept_b = memory_.kept_b(s, b);
   u.gate_o = Aligned(gate_o_);
@@ -226,20 +231,18 @@ void ForwardSteps::StepBlock(int64_t s, int64_t b) {
     statistics_.Save(op_.stats.cell_mean, s, b, kMeanC);
     statistics_.Save(op_.stats.cell_var, s, b, kVarC);
   }
-  if (outputs_) WriteOutputs(s, b);
+  if (outputs_) WriteOutputs(s, b, u.y != nullptr);
 }
 
-void ForwardSteps::WriteOutputs(int64_t s, int64_t b) const {
+void ForwardSteps::WriteOutputs(int64_t s, int64_t b, bool y_is_written) const {
   const int64_t width = at_.units.width(b), valid = at_.units.valid(b), j = at_.units.first(b);
   const int64_t row = at_.h_row() * at_.value.per_word;
   const float* const h = memory_.h(s + 1);
   const float* const c = memory_.c(s + 1, b);
-  for (int64_t n = 0; n < at_.B && outputs_->y; ++n) {
-    const int64_t to = direction_.Output(s, n, j);
-    CopyValues(at_, h, n * row + j, outputs_->y, to, valid);
-  }
+  for (int64_t n = 0; n < at_.B && outputs_->y && !y_is_written; ++n)
+    CopyValues(at_, h, n * row + j, outputs_->y, direction_.Output(s, n, j), valid);
   for (int64_t n = 0; n < at_.B && outputs_->c_all; ++n)
-    std::copy_n(c + n * width, valid, outputs_->c_all.f32() + direction_.Output(s, n, j));
+    CopyRow(c + n * width, valid, outputs_->c_all.f32() + direction_.Output(s, n, j));
 }
 
 }  // namespace bnlstm::cpu

@@ -80,7 +80,7 @@ class ForwardSteps {
   void StepBlock(int64_t s, int64_t b);
   void MultiplyInputs(Range steps, int64_t b, float* out) const;
   BlockStatistics Measure(int64_t s, int64_t b, const float* inputs);
-  void WriteOutputs(int64_t s, int64_t b) const;
+  void WriteOutputs(int64_t s, int64_t b, bool y_is_written) const;
 
   const Direction& direction_;
   const BnLstmLayout& at_;

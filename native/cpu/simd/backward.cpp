@@ -68,7 +68,7 @@ class Backward {
     for (int64_t n = 0; n < u_.rows.count; ++n) {
       norm.Row(n);
       V dh = Load<V>(u_.dh + n * u_.dh_stride);
-      if (u_.dy) dh += Load<V>(u_.dy + n * L);
+      if (u_.dy) dh += Load<V>(u_.dy + n * u_.dy_stride);
       const V fresh = Unsettle<V>(u_.zoneout_h, u_.rows, n, dh);
       Store<V>(u_.dh + n * u_.dh_stride, dh);
       V dz = Splat<V>(0), d_o = dz;

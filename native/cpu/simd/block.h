@@ -87,6 +87,8 @@ struct BlockForward {
   const void* h_prev = nullptr;  // values, rows h_stride apart
   void* h = nullptr;
   int64_t h_stride = 0;
+  float* y = nullptr;  // f32 models: another place for h, rows y_stride apart; or null
+  int64_t y_stride = 0;
   /// For backward, f32 or bf16 (then not rounded f32): the normalised a and b; with norm 'none'
   /// their sum in kept_a. Null: not wanted.
   void* kept_a = nullptr;
@@ -107,7 +109,8 @@ struct BlockBackward {
   const float* c = nullptr;
   const float* c_prev = nullptr;
   Zoneout zoneout_c, zoneout_h;
-  const float* dy = nullptr;  // [B][L] or null
+  const float* dy = nullptr;  // rows dy_stride apart; or null
+  int64_t dy_stride = 0;
   float* dh = nullptr;        // rows dh_stride apart. In: gradient of h_t; out: what passes it by
   int64_t dh_stride = 0;
   float* dc = nullptr;    // [B][L]. In: gradient of c_t from later steps; out: of c_{t-1}

@@ -66,6 +66,7 @@ BNLSTM_INLINE void Outputs(const BlockForward& u, const BlockStatistics& statist
     const V settled =
         Settle<V>(u.zoneout_h, u.rows, n, Load<V>(previous + n * u.h_stride), next);
     Store<V>(h + n * u.h_stride, Value::template Round<V>(settled));
+    if (u.y) Store<V>(u.y + n * u.y_stride, settled);
   }
 }
 
@@ -99,18 +100,24 @@ template void ForwardBlock<Bf16>(const BlockForward&);
 template void ForwardBlock<RoundedF32>(const BlockForward&);
 #endif
 
+template <class V, class Value, Norm kNorm>
+static BNLSTM_INLINE void Normalize(const BlockNormalize& u) {
+  auto* const kept = static_cast<typename Value::Kept*>(u.kept_b);
+  Normalizer<V, 4, kNorm> norm(u.statistics, kMeanX, kVarX, u.eps);
+  for (int64_t n = 0; n < u.rows; ++n) {
+    norm.Row(n);
+    for (int g = 0; g < 4; ++g) {
+      const int64_t at = (n * 4 + g) * kLanesOf<V>;
+      Store<V>(kept + at, norm.Hat(g, Load<V>(u.b + at)));
+    }
+  }
+}
+
 template <class Value>
 void NormalizeBlock(const BlockNormalize& u) {
   WithWidth(u.half, [&]<class V>(Width<V>) {
-    auto* const kept = static_cast<typename Value::Kept*>(u.kept_b);
-    Normalizer<V, 4, Norm::kByRow> norm(u.statistics, kMeanX, kVarX, u.eps);
-    for (int64_t n = 0; n < u.rows; ++n) {
-      norm.Row(n);
-      for (int g = 0; g < 4; ++g) {
-        const int64_t at = (n * 4 + g) * kLanesOf<V>;
-        Store<V>(kept + at, norm.Hat(g, Load<V>(u.b + at)));
-      }
-    }
+    if (u.statistics.row_stride != 0) return Normalize<V, Value, Norm::kByRow>(u);
+    Normalize<V, Value, Norm::kShared>(u);
   });
 }
 template void NormalizeBlock<F32>(const BlockNormalize&);

@@ -6,10 +6,13 @@
 namespace bnlstm::cpu {
 inline namespace BNLSTM_ISA {
 
-// A tile of c that is summed in registers. Thirty-two registers hold 6 x 4 sums, four vectors of
-// `right` and one element of `left`; sixteen hold 6 x 2.
-inline constexpr int kTileRows = 6;
+// A tile of c that is summed in registers: of thirty-two registers 6 x 4 sums, four vectors of
+// `right` and one element of `left`; of sixteen 6 x 2. Fewer vectors leave room for more rows.
 inline constexpr int kTileVectors = kLanes == 16 ? 4 : 2;
+constexpr int TileRows(int vectors) {
+  if (kTileVectors == 2) return vectors == 2 ? 6 : 8;
+  return vectors == 4 ? 6 : vectors == 3 ? 8 : 12;
+}
 
 /// `begin`..`end` of the depth, within whole blocks of kDepthBlock.
 template <class Multiply, class V, int kRows, int kVectors>
@@ -46,24 +49,23 @@ BNLSTM_INLINE void Tile(const Product& p, int64_t row, int vector, int64_t begin
   }
 }
 
+/// The last rows, fewer than a tile's.
+template <class Multiply, class V, int kRows, int kVectors>
+BNLSTM_INLINE void LastRows(const Product& p, int64_t row, int vector, int64_t begin,
+                            int64_t end) {
+  if constexpr (kRows > 0) {
+    if (p.rows - row == kRows) return Tile<Multiply, V, kRows, kVectors>(p, row, vector, begin, end);
+    LastRows<Multiply, V, kRows - 1, kVectors>(p, row, vector, begin, end);
+  }
+}
+
 template <class Multiply, class V, int kVectors>
 BNLSTM_INLINE void Rows(const Product& p, int vector, int64_t begin, int64_t end) {
+  constexpr int kRows = TileRows(kVectors);
   int64_t row = 0;
-  for (; row + kTileRows <= p.rows; row += kTileRows)
-    Tile<Multiply, V, kTileRows, kVectors>(p, row, vector, begin, end);
-  static_assert(kTileRows == 6);
-  switch (p.rows - row) {
-    case 1:
-      return Tile<Multiply, V, 1, kVectors>(p, row, vector, begin, end);
-    case 2:
-      return Tile<Multiply, V, 2, kVectors>(p, row, vector, begin, end);
-    case 3:
-      return Tile<Multiply, V, 3, kVectors>(p, row, vector, begin, end);
-    case 4:
-      return Tile<Multiply, V, 4, kVectors>(p, row, vector, begin, end);
-    case 5:
-      return Tile<Multiply, V, 5, kVectors>(p, row, vector, begin, end);
-  }
+  for (; row + kRows <= p.rows; row += kRows)
+    Tile<Multiply, V, kRows, kVectors>(p, row, vector, begin, end);
+  LastRows<Multiply, V, kRows - 1, kVectors>(p, row, vector, begin, end);
 }
 
 template <class Multiply, class V>
