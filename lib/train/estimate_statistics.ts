@@ -157,17 +157,15 @@ class Estimate {
   ): StatisticsUpdate {
     const { maxSteps, lengthStatistics, inputStatistics, layer } = tables;
     const array = this.#counts.get(tables) as NativeArray;
-    const counts = (offset: number, shape: readonly number[]) =>
-      graph.external(`${layer}.counts`, { array, offset }, 'i32', shape);
-    if (!lengths || lengthStatistics === 'all') return { mode: 'average', counts: counts(0, [1]) };
-    return {
-      mode: 'pooled',
-      counts: counts(0, [maxSteps, 2]),
-      countsInput:
-        inputStatistics === 'sequence' ? counts(countBytes(maxSteps), [1, 2]) : undefined,
-      lengths,
-      batch: feed.size,
+    const counts = (...numbers: readonly number[]) => {
+      const external = (offset: number, rows: number) =>
+        graph.external(`${layer}.counts`, { array, offset }, 'i32', [rows, ...numbers]);
+      const countsInput =
+        inputStatistics === 'sequence' ? external(countBytes(maxSteps), 1) : undefined;
+      return { counts: external(0, maxSteps), countsInput };
     };
+    if (!lengths || lengthStatistics === 'all') return { mode: 'average', ...counts() };
+    return { mode: 'pooled', ...counts(2), lengths, batch: feed.size };
   }
 }
 
