@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import type { Batch, DataSource } from '../../lib/data/source.js';
 import { bnLstm, linear, type Model, textStream } from '../../lib/index.js';
+import { native } from '../../lib/native.js';
 import { statisticsNames } from '../../lib/ops/statistics.js';
 import { averageStatistics } from '../../lib/reference/statistics.js';
 import { noiseBatch, normals, trainerOf, withModel } from '../model/support.js';
@@ -52,6 +53,16 @@ async function withTrained(use: (model: Model) => Promise<void>): Promise<void> 
   });
 }
 
+/** Mean cross-entropy of logits [B][4][C]. */
+function lossOf(logits: ArrayLike<number>, { targets }: Batch): number {
+  let sum = 0;
+  for (const [row, target] of [...(targets as Int32Array)].entries()) {
+    const z = Array.from({ length: C }, (_, j) => logits[row * C + j]);
+    sum += Math.log(z.reduce((total, x) => total + Math.exp(x), 0)) - z[target];
+  }
+  return sum / (B * 4);
+}
+
 test('with population statistics three chunks of 4 give what one sequence of 12 gives', async () => {
   await withTrained(async (model) => {
     const batch = sequences(4);
@@ -89,32 +100,36 @@ test('rows that start anew in the middle begin with the learned state and the fi
     await model.set('0.h0', normals(7, 1));
     const [first, second] = cut(sequences(4), 4);
     const reset = Uint8Array.of(0, 1, 0, 0, 1);
-    const source = sourceOf([first, { ...second, reset }]);
     const options = { allowStale: true, carryState };
-    const mixed = await model.evaluate(source, options);
-    const alone = await model.evaluate(sourceOf([first, { ...second, reset: true }]), options);
-    const going = await model.evaluate(sourceOf([first, second]), options);
+    const evaluate = async (flags: Batch['reset']) =>
+      (await model.evaluate(sourceOf([first, { ...second, reset: flags }]), options)).loss;
+    const mixed = await evaluate(reset);
     // By rows: predict says what each of them gives.
-    const before = await model.predict(first, { allowStale: true });
-    const goOn = { state: before.state, firstStep: 4, allowStale: true };
-    const on = await model.predict(second, goOn);
+    const { outputs, state } = await model.predict(first, { allowStale: true });
+    const on = await model.predict(second, { state, firstStep: 4, allowStale: true });
     const anew = await model.predict(second, { allowStale: true });
     const width = 4 * C;
     const logits = Array.from({ length: B }, (_, n) => [
       ...(reset[n] ? anew : on).outputs.slice(n * width, (n + 1) * width),
     ]).flat();
-    const lossOf = (values: ArrayLike<number>, { targets }: Batch) => {
-      let sum = 0;
-      for (const [row, target] of [...(targets as Int32Array)].entries()) {
-        const z = Array.from({ length: C }, (_, j) => values[row * C + j]);
-        sum += Math.log(z.reduce((total, x) => total + Math.exp(x), 0)) - z[target];
-      }
-      return sum / (B * 4);
-    };
-    const expected = (lossOf(before.outputs, first) + lossOf(logits, second)) / 2;
-    expect(mixed.loss).toBeCloseTo(expected, 5);
-    expect(mixed.loss).not.toBeCloseTo(alone.loss, 5);
-    expect(mixed.loss).not.toBeCloseTo(going.loss, 5);
+    const expected = (lossOf(outputs, first) + lossOf(logits, second)) / 2;
+    expect(mixed).toBeCloseTo(expected, 5);
+    for (const all of [true, false]) expect(await evaluate(all)).not.toBeCloseTo(expected, 5);
+  });
+});
+
+test('rows that have ended within a chunk go on from their last step', async () => {
+  await withTrained(async (model) => {
+    const lengths = Int32Array.of(4, 2, 3, 4, 1);
+    const [whole, second] = cut(sequences(4), 4);
+    const first = { ...whole, lengths };
+    const { loss } = await model.evaluate(sourceOf([first, second]), { carryState });
+    const counted = lengths.reduce((sum, length) => sum + length, 0);
+    const before = await model.evaluate(sourceOf([first]));
+    const { state } = await model.predict(first);
+    const { outputs } = await model.predict(second, { state, firstStep: lengths });
+    const sum = before.loss * counted + lossOf(outputs, second) * B * 4;
+    expect(loss).toBeCloseTo(sum / (counted + B * 4), 5);
   });
 });
 
@@ -168,11 +183,35 @@ test('statistics of a stream in chunks are those of the stream as one sequence',
   }
 });
 
+test('where some rows start anew the row that is furthest names the statistics', async () => {
+  await withModel(reals, oracleLayers({ maxSteps: 10 }), async (model) => {
+    const [first, second, third] = cut(sequences(1), 4);
+    const batches = [first, { ...second, reset: Uint8Array.of(1, 0, 1, 1, 1) }, third];
+    await model.estimateStatistics(sourceOf(batches), { carryState });
+    const p = await readParameters(model);
+    const start = oracleChunk(p, first, () => true);
+    const mixed = oracleChunk(p, second, (row) => row !== 1, start.state);
+    const last = oracleChunk(p, third, () => false, mixed.state);
+    const { layers } = await model.statistics();
+    for (const name of statisticsNames) {
+      const wanted = [start, mixed, last].flatMap(({ statistics }) => [...statistics[name]]);
+      const error = Math.max(...layers[0][name].map((value, k) => Math.abs(value - wanted[k])));
+      expect(error, name).toBeLessThan(1e-5);
+    }
+  });
+});
+
 test('a long text is evaluated in any number of streams, and state is freed afterwards', async () => {
   const layers = [bnLstm({ hidden: 6, maxSteps: 8 }), linear(5)];
   await withModel({ vocabulary: 5, seed: 2 }, layers, async (model) => {
     const tokens = Int32Array.from({ length: 101 }, (_, i) => (i * i) % 5);
     const text = textStream(tokens, { steps: 10 });
+    // What was disposed is freed once the stream has come to it.
+    const arrays = async () => {
+      await model.get('1.b');
+      return native().counts().arrays;
+    };
+    const before = await arrays();
     await model.estimateStatistics(text, { batchSize: 4, carryState });
     const one = await model.evaluate(text, { batchSize: 1, carryState });
     expect(one.count).toBe(100);
@@ -185,5 +224,11 @@ test('a long text is evaluated in any number of streams, and state is freed afte
     expect(one.accuracy).toBeCloseTo(right / 100, 10);
     const three = await model.evaluate(text, { batchSize: 3, carryState });
     expect(three.count).toBe(99);
+    const trainer = trainerOf(model);
+    await trainer.step(text.batch(0, 4), { carryState });
+    await trainer.step(text.batch(0, 9), { carryState });
+    trainer.dispose();
+    // The model keeps the array of gradients that training has made.
+    expect(await arrays()).toBe(before + 1);
   });
 });
