@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 export { type ArrayDataOptions, arrayData } from './data/array.js';
 export * from './data/mnist.js';
 export type { Batch, BatchOptions, DataSource } from './data/source.js';
+export { type TextStream, type TextStreamOptions, textStream } from './data/text_stream.js';
 export { BnLstmError, type ErrorCode, errorCodes } from './errors.js';
 export type { EvaluateOptions, Evaluation } from './infer/evaluate.js';
 export type { Prediction, PredictOptions, RecurrentState } from './infer/predict.js';
@@ -46,7 +47,7 @@ export type { LearningRate, Optimizer } from './optim/optimizer.js';
 export { type RmspropOptions, rmsprop } from './optim/rmsprop.js';
 export type { StatisticsEstimate } from './train/estimate_statistics.js';
 export { NotFiniteError } from './train/not_finite_error.js';
-export type { RunOptions, TrainerOptions } from './train/options.js';
+export type { RunOptions, StepOptions, TrainerOptions } from './train/options.js';
 export type { Trainer } from './train/trainer.js';
 export type { StepResult } from './train/turn.js';
 

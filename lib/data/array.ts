@@ -1,5 +1,5 @@
 import * as check from '../check.js';
-import { hostStream, Philox } from '../random.js';
+import { batchOrder, checkBatchOptions } from './batch_options.js';
 import type { Batch, BatchOptions, DataSource } from './source.js';
 
 /** Arrays of whole data sets, batch-major. Sequences are contiguous in each. */
@@ -24,7 +24,6 @@ export interface ArrayDataOptions {
 }
 
 const optionNames = ['inputs', 'targets', 'steps', 'features', 'lengths', 'mask', 'byteScale'];
-const batchOptionNames = ['batchSize', 'shuffle', 'lastBatch', 'limit'];
 
 /** A whole number of elements per sequence. */
 function perSequence(length: number, count: number, name: string): number {
@@ -122,20 +121,11 @@ class ArrayData implements DataSource {
   }
 
   *batches(options: BatchOptions): Generator<Batch, void, undefined> {
-    check.options(options, 'batches', batchOptionNames);
-    const { shuffle } = options;
-    const size = check.integer(options.batchSize, 'batches: batchSize', { min: 1 });
-    const limit = check.integer(options.limit ?? this.count, 'batches: limit', { min: 0 });
-    const last = check.oneOf(options.lastBatch ?? 'drop', 'batches: lastBatch', ['drop', 'keep']);
+    const { batchSize: size, limit, lastBatch, shuffle } = checkBatchOptions(options, this.count);
     const order = shuffle
-      ? new Philox(
-          check.seed(shuffle.seed, 'batches: shuffle.seed'),
-          hostStream.batchOrder,
-          check.integer(shuffle.epoch, 'batches: shuffle.epoch', { min: 0, max: 2 ** 32 - 1 }),
-        ).permutation(this.count)
+      ? batchOrder(this.count, shuffle)
       : Int32Array.from({ length: this.count }, (_, i) => i);
-    const available = Math.min(limit, this.count);
-    const end = last === 'keep' ? available : available - (available % size);
+    const end = lastBatch === 'keep' ? limit : limit - (limit % size);
     for (let from = 0; from < end; from += size) {
       yield this.#batch({ order, from, to: Math.min(from + size, end) });
     }

@@ -14,6 +14,12 @@ export interface Batch {
   readonly lengths?: Int32Array | undefined;
   /** Shaped as the targets without C: the weight of each target, 0 for one that does not count. */
   readonly mask?: Float32Array | undefined;
+  /**
+   * Where the batch is a chunk of longer sequences: which rows start anew, all, none, or [B] with
+   * not 0 in those that do. The others go on where the chunk before has left their row. Needed, and
+   * looked at, with `carryState` alone.
+   */
+  readonly reset?: boolean | Uint8Array | undefined;
 }
 
 export interface BatchOptions {

@@ -1,9 +1,10 @@
 import * as check from '../check.js';
 import type { DataSource } from '../data/source.js';
+import { CarriedState } from '../nn/carried_state.js';
 import { Feed } from '../nn/feed.js';
 import { checkLoss, type Loss, lossFor, recordLoss } from '../nn/loss.js';
 import type { Network } from '../nn/network.js';
-import type { StatisticsChoice } from '../nn/pass.js';
+import type { PassOptions } from '../nn/pass.js';
 import { pipeline } from '../nn/pipeline.js';
 import {
   checkDataSource,
@@ -17,6 +18,7 @@ import {
   type StatisticsOptions,
   statisticsOptionNames,
 } from '../nn/statistics_choice.js';
+import { ProgramCache } from '../program/cache.js';
 import { Graph } from '../program/graph.js';
 import type { Program } from '../program/program.js';
 
@@ -49,6 +51,9 @@ export async function evaluate(
   checkDataSource(data, `${method}: data`);
   const reading = checkReadOptions(given, method);
   const statistics = checkStatisticsChoice(network, given, method);
+  const carried = reading.carryState ? new CarriedState(network, method) : undefined;
+  // Programs that refer to carried state are of no use once it is gone.
+  const programs = carried ? new ProgramCache() : network.programs;
   const chosen = given.loss === undefined ? defaultLoss : checkLoss(given.loss, `${method}: loss`);
 
   const feeds = read(data, reading, (batch, index) => {
@@ -59,10 +64,12 @@ export async function evaluate(
   });
   const start = async ({ feed, loss, index }: { feed: Feed; loss: Loss; index: number }) => {
     network.assertAlive();
-    const program = network.programs.get(`evaluate ${statistics} ${feed.key}`, () =>
-      record(network, feed, loss, statistics),
-    );
-    const outputs = await network.run(program, { ...feed.inputs, attempt: Int32Array.of(index) });
+    const chunk = carried?.next(feed);
+    const key = `evaluate ${statistics} ${feed.key} ${carried?.key}`;
+    const program = programs.get(key, () => record(network, feed, loss, { statistics, carried }));
+    const attempt = Int32Array.of(index);
+    const outputs = await network.run(program, { ...feed.inputs, ...chunk?.inputs, attempt });
+    if (chunk) carried?.advance(chunk);
     return { outputs, degenerateSteps: feed.degenerateSteps };
   };
 
@@ -70,12 +77,17 @@ export async function evaluate(
   let count = 0;
   let right: number | undefined;
   let degenerateSteps = 0;
-  for await (const batch of pipeline(feeds, start, reading.signal)) {
-    const { loss, counted, correct } = batch.outputs;
-    sum += loss[0] * counted[0];
-    count += counted[0];
-    if (correct !== undefined) right = (right ?? 0) + correct[0];
-    if (statistics === 'batch' && network.countsRows) degenerateSteps += batch.degenerateSteps;
+  try {
+    for await (const batch of pipeline(feeds, start, reading.signal)) {
+      const { loss, counted, correct } = batch.outputs;
+      sum += loss[0] * counted[0];
+      count += counted[0];
+      if (correct !== undefined) right = (right ?? 0) + correct[0];
+      if (statistics === 'batch' && network.countsRows) degenerateSteps += batch.degenerateSteps;
+    }
+  } finally {
+    if (carried) programs.clear();
+    carried?.dispose();
   }
   return {
     loss: sum / count,
@@ -85,11 +97,17 @@ export async function evaluate(
   };
 }
 
-function record(network: Network, feed: Feed, loss: Loss, statistics: StatisticsChoice): Program {
+function record(
+  network: Network,
+  feed: Feed,
+  loss: Loss,
+  options: Omit<PassOptions, 'training'>,
+): Program {
   const graph = new Graph(network.stream);
-  const { pass, outputs } = network.forward(graph, feed, { training: false, statistics });
+  const { pass, outputs } = network.forward(graph, feed, { training: false, ...options });
   for (const [name, value] of Object.entries(recordLoss(graph, loss, outputs, pass.feed))) {
     graph.output(name, value);
   }
+  pass.keepStates();
   return graph.compile();
 }

@@ -2,6 +2,7 @@ import * as check from '../check.js';
 import type { Batch } from '../data/source.js';
 import type { HostArray } from '../native.js';
 import type { RecurrentSegment } from '../nn/builder.js';
+import { maxFirstStep } from '../nn/carried_state.js';
 import { Feed } from '../nn/feed.js';
 import type { Network } from '../nn/network.js';
 import type { PassOptions } from '../nn/pass.js';
@@ -122,9 +123,6 @@ function checkStates(
   }
   return inputs;
 }
-
-/** The largest first step: step numbers stay far from the end of 32 bits. */
-const maxFirstStep = 2 ** 30;
 
 function checkFirstStep(
   { size }: Feed,

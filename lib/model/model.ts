@@ -88,8 +88,8 @@ export class Model {
   /**
    * Loss and accuracy over data, every target weighing the same.
    * @throws ERR_BNLSTM_STATISTICS_MISSING, ERR_BNLSTM_STATISTICS_STALE; ERR_BNLSTM_BATCH_OF_ONE with
-   * batch statistics; ERR_BNLSTM_ARGUMENT, ERR_BNLSTM_DISPOSED, what `data` throws, and the reason
-   * of an aborted `signal`
+   * batch statistics; ERR_BNLSTM_CARRIED_STATE with `carryState`; ERR_BNLSTM_ARGUMENT,
+   * ERR_BNLSTM_DISPOSED, what `data` throws, and the reason of an aborted `signal`
    */
   async evaluate(data: DataSource, options?: EvaluateOptions): Promise<Evaluation> {
     this.#network.assertAlive();
@@ -102,9 +102,10 @@ export class Model {
    * (docs/paper.md §2). Where batches carry `lengths` and only running rows count, rows weigh instead:
    * variance Σ n·var / Σ (n − 1). Batches should be as large as memory allows. Training noise
    * (`initialNoise`) is applied; zoneout and dropout are not sampled. A model without normalisation
-   * needs none: nothing is read. If it fails, the old statistics stay.
+   * needs none: nothing is read. If it fails, the old statistics stay. With `carryState` each chunk
+   * of a longer sequence is written to the steps that it is at, of the row that is furthest.
    * @throws ERR_BNLSTM_BATCH_OF_ONE, ERR_BNLSTM_NOT_FINITE, ERR_BNLSTM_ARGUMENT,
-   * ERR_BNLSTM_DISPOSED, what `data` throws, and the reason of an aborted `signal`
+   * ERR_BNLSTM_CARRIED_STATE, ERR_BNLSTM_DISPOSED, what `data` throws, and the reason of an aborted `signal`
    */
   async estimateStatistics(data: DataSource, options?: ReadOptions): Promise<StatisticsEstimate> {
     this.#network.assertAlive();

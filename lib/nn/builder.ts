@@ -12,7 +12,7 @@ import type { Fill } from './initializers.js';
 
 /** Arrays within a flat one start at multiples of so many bytes: a cache line. */
 const alignment = 64;
-const aligned = (bytes: number) => Math.ceil(bytes / alignment) * alignment;
+export const alignedBytes = (bytes: number) => Math.ceil(bytes / alignment) * alignment;
 
 /** A named part of a flat f32 array. */
 export interface Segment {
@@ -145,7 +145,7 @@ export class Builder implements Blueprint {
       packedOffset: this.packedBytes,
       packedBytes: bytes,
     };
-    this.packedBytes += aligned(bytes);
+    this.packedBytes += alignedBytes(bytes);
     this.recurrent.push(segment);
     return segment;
   }
@@ -175,7 +175,7 @@ export class Builder implements Blueprint {
 /** Where the next segment starts, in elements. */
 function end({ offset, count }: Segment): number {
   return (
-    aligned((offset + count) * Float32Array.BYTES_PER_ELEMENT) / Float32Array.BYTES_PER_ELEMENT
+    alignedBytes((offset + count) * Float32Array.BYTES_PER_ELEMENT) / Float32Array.BYTES_PER_ELEMENT
   );
 }
 

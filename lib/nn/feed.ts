@@ -28,7 +28,7 @@ export interface FeedValues {
   readonly attempt: Value;
 }
 
-const batchKeys = ['inputs', 'size', 'steps', 'targets', 'lengths', 'mask'];
+const batchKeys = ['inputs', 'size', 'steps', 'targets', 'lengths', 'mask', 'reset'];
 
 /**
  * A batch, checked against a network and ready to be run: what native code would only assert
@@ -38,6 +38,7 @@ export class Feed {
   readonly size: number;
   readonly steps: number;
   readonly lengths: Int32Array | undefined;
+  readonly reset: boolean | Uint8Array | undefined;
   /** All that the recording of a program depends on. */
   readonly key: string;
   /** By name of the program's input. */
@@ -60,6 +61,7 @@ export class Feed {
       check.typedArray(batch.lengths, 'batch: lengths', [Int32Array], this.size);
       check.elements(batch.lengths, 'batch: lengths', 1, this.steps);
     }
+    this.reset = checkReset(batch.reset, this.size);
     const mask = loss && batch.mask;
     this.inputs = {
       ...(batch.lengths && { lengths: batch.lengths }),
@@ -161,6 +163,15 @@ export class Feed {
       throw check.argumentError(`${name}[${i}]`, expected, String(values[i]));
     }
   }
+}
+
+function checkReset(reset: Batch['reset'], size: number): Batch['reset'] {
+  const name = 'batch: reset';
+  if (reset === undefined || typeof reset === 'boolean') return reset;
+  if (!(reset instanceof Uint8Array)) {
+    throw check.argumentError(name, 'true, false or a Uint8Array', check.show(reset));
+  }
+  return check.typedArray(reset, name, [Uint8Array], size);
 }
 
 function widthOf(output: Spec): number {

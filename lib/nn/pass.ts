@@ -1,8 +1,11 @@
+import { carryState } from '../ops/carry_state.js';
+import { keepState } from '../ops/keep_state.js';
 import type { StatisticsValues } from '../ops/statistics.js';
 import type { Graph } from '../program/graph.js';
 import type { Value } from '../program/value.js';
 import { type SeedWords, seedWords } from '../random.js';
 import type { ParameterSegment, RecurrentSegment, TablesSegment } from './builder.js';
+import type { CarriedState, CarriedValues } from './carried_state.js';
 import type { FeedValues } from './feed.js';
 import type { Network } from './network.js';
 
@@ -17,6 +20,13 @@ export interface PassOptions {
   readonly givenStates?: boolean;
   /** The table row of each row's first step is given, as the input `firstStep` [B]. */
   readonly givenFirstStep?: boolean;
+  /** The batch is a chunk of longer sequences, and goes on from what is carried here. */
+  readonly carried?: CarriedState | undefined;
+  /**
+   * Of a training step: steps per chunk of which backward computes what it reads anew from the
+   * chunk's first state, or true for about the square root of all; false keeps everything.
+   */
+  readonly recompute?: boolean | number;
 }
 
 /** h and c, [B][R*H] each. */
@@ -25,12 +35,23 @@ export interface StateValues {
   readonly c: Value;
 }
 
+/** What rows start from, and the deviation of the noise on h. */
+export interface LearnedState {
+  readonly h0: ParameterSegment;
+  readonly c0: ParameterSegment;
+  readonly noise: number;
+}
+
 /** One way through the layers of a network in a recording: what layers record with. */
 export class Pass {
   readonly training: boolean;
   readonly statistics: StatisticsChoice;
   readonly lengths: Value | undefined;
   readonly firstStep: Value | undefined;
+  /** The table row of the batch's first step [1] i32; undefined for whole sequences. */
+  readonly chunkStep: Value | undefined;
+  /** Steps per chunk, as bnLstm takes it. */
+  readonly recompute: number;
   readonly attempt: Value;
   readonly seed: SeedWords;
   /** What normalising layers leave behind when they use batch statistics. */
@@ -42,6 +63,7 @@ export class Pass {
   readonly finalStates: StateValues[] = [];
   readonly #network: Network;
   readonly #options: PassOptions;
+  readonly #carried: CarriedValues | undefined;
   readonly #parameters = new Map<ParameterSegment, Value>();
 
   constructor(
@@ -57,8 +79,14 @@ export class Pass {
     this.seed = seedWords(network.seed);
     this.lengths = feed.lengths;
     this.attempt = feed.attempt;
-    const batch = feed.sequence.shape[1];
-    this.firstStep = options.givenFirstStep ? graph.input('firstStep', 'i32', [batch]) : undefined;
+    const [steps, batch] = feed.sequence.shape;
+    this.#carried = options.carried?.declare(graph, batch);
+    this.chunkStep = this.#carried?.chunkStep;
+    const given = options.givenFirstStep ? graph.input('firstStep', 'i32', [batch]) : undefined;
+    // Batch statistics know no tables.
+    this.firstStep =
+      options.statistics === 'batch' ? undefined : (this.#carried?.firstStep ?? given);
+    this.recompute = stepsPerChunk(options.recompute ?? false, steps);
   }
 
   parameter(segment: ParameterSegment): Value {
@@ -90,11 +118,46 @@ export class Pass {
     return this.#network.tables[this.statistics]?.values(this.graph, segment);
   }
 
-  /** The state per row that a recurrent layer starts from; undefined: the learned one. */
-  initialState({ index, directions, hidden }: RecurrentSegment): StateValues | undefined {
+  /**
+   * The state per row that a recurrent layer starts from; undefined: the learned one. Initial noise
+   * is for rows that start with the learned state, and so is put on here where only some do.
+   */
+  initialState(segment: RecurrentSegment, learned: LearnedState): StateValues | undefined {
+    if (this.#carried) return this.#carriedState(this.#carried, segment, learned);
+    const { index, directions, hidden } = segment;
     if (!this.#options.givenStates) return undefined;
     const shape = [this.feed.sequence.shape[1], directions * hidden];
     const input = (name: string) => this.graph.input(`${name}${index}`, 'f32', shape);
     return { h: input('h'), c: input('c') };
   }
+
+  /** Records that final states are what the next chunk goes on from, unless `state` has the flag. */
+  keepStates(state?: Value): void {
+    for (const [index, kept] of this.#carried?.states.entries() ?? []) {
+      const { h, c } = this.finalStates[index];
+      keepState(this.graph, h, kept.h, state);
+      keepState(this.graph, c, kept.c, state);
+    }
+  }
+
+  #carriedState(
+    { reset, states }: CarriedValues,
+    { index }: RecurrentSegment,
+    { h0, c0, noise }: LearnedState,
+  ): StateValues {
+    const { graph, seed, attempt } = this;
+    const { h, c } = states[index];
+    const random = noise > 0 && { noise: { deviation: noise, seed, attempt } };
+    return {
+      h: carryState(graph, { learned: this.parameter(h0), carried: h, reset, ...random }),
+      c: carryState(graph, { learned: this.parameter(c0), carried: c, reset }),
+    };
+  }
+}
+
+/** 0 where chunks would be as long as the sequence: then there is nothing to save. */
+function stepsPerChunk(recompute: boolean | number, steps: number): number {
+  if (recompute === false) return 0;
+  const chunk = recompute === true ? Math.ceil(Math.sqrt(steps)) : recompute;
+  return chunk < steps ? chunk : 0;
 }

@@ -14,18 +14,24 @@ export interface ReadOptions {
   readonly batchSize?: number | undefined;
   /** At most so many sequences, the first ones. Default: all. */
   readonly limit?: number | undefined;
+  /**
+   * The batches are chunks of longer sequences, one after another, and say in `reset` which rows
+   * start anew: the others go on where the batch before has left them. Default false.
+   */
+  readonly carryState?: boolean | undefined;
   /** Ends the work between batches: it rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
-export const readOptionNames = ['batchSize', 'limit', 'signal'];
+export const readOptionNames = ['batchSize', 'limit', 'carryState', 'signal'];
 
 /** A user's choice of what to read, with defaults filled in. */
 export function checkReadOptions(options: ReadOptions, method: string) {
-  const { batchSize = 100, limit, signal } = options;
+  const { batchSize = 100, limit, carryState = false, signal } = options;
   return {
     batchSize: check.integer(batchSize, `${method}: batchSize`, { min: 1 }),
     limit: limit === undefined ? undefined : check.integer(limit, `${method}: limit`, { min: 1 }),
+    carryState: check.boolean(carryState, `${method}: carryState`),
     signal: check.signal(signal, `${method}: signal`),
   };
 }

@@ -72,8 +72,9 @@ export class RecurrentLayer extends Layer {
       });
 
     const forward = (pass: Pass, { value }: Signal): Signal => {
-      const rows = pass.initialState(state);
       const { h0, c0, ...shared } = parameters;
+      const noise = pass.statistics === 'batch' ? (normalisation?.initialNoise ?? 0) : 0;
+      const rows = pass.initialState(state, { h0, c0, noise });
       const { y, hT, cT, statistics } = bnLstmOp(
         pass.graph,
         {
@@ -95,11 +96,12 @@ export class RecurrentLayer extends Layer {
           lengthStatistics: normalisation?.lengthStatistics ?? 'valid',
           eps: normalisation?.eps ?? 0,
           initialState: rows ? 'rows' : 'learned',
-          noise: pass.statistics === 'batch' ? (normalisation?.initialNoise ?? 0) : 0,
+          noise: rows ? 0 : noise,
           zoneoutC: settings.zoneoutCell,
           zoneoutH: settings.zoneoutHidden,
           zoneout: pass.training ? 'sample' : 'expect',
           seed: pass.seed,
+          recompute: pass.recompute,
         },
       );
       if (tables && statistics) pass.batchStatistics.push({ tables, statistics });

@@ -62,6 +62,12 @@ export interface BnLstmOptions {
   readonly zoneoutH: number;
   readonly zoneout: 'sample' | 'expect';
   readonly seed: Seed;
+  /**
+   * Steps per chunk: `saved` then holds only h and c at the borders of chunks, and backward computes
+   * the rest anew, chunk by chunk. The same bits in less memory and more time. Default 0: all is
+   * saved.
+   */
+  readonly recompute?: number;
 }
 
 export interface BnLstmResult {
@@ -106,9 +112,10 @@ export function bnLstm(
   const cAll = graph.value('f32', [steps, batch, width], 'cAll');
   const saved = graph.blob('saved');
   const inputs = { ...rest, ...population, ...(random && { attempt }) };
-  const { seed, ...plain } = options;
+  const { seed, recompute = 0, ...plain } = options;
   const nativeOptions = {
     ...plain,
+    recompute,
     ...seedOptions(seed),
     ...(operands.tokens && { vocabulary: operands.wx.shape[1] }),
     statistics: population ? 'population' : 'batch',

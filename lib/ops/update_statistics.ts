@@ -1,6 +1,6 @@
 import { argumentError } from '../check.js';
 import type { Graph } from '../program/graph.js';
-import type { Value } from '../program/value.js';
+import { formatType, type Shape, type Value } from '../program/value.js';
 import { checkOperand } from './operand.js';
 import {
   checkStatistics,
@@ -12,8 +12,15 @@ import {
 
 /** How a batch enters the tables; the counts are cleared by the host before a new estimate. */
 export type StatisticsUpdate =
-  /** Batches weigh the same; counts [1] i32, external. */
-  | { readonly mode: 'average'; readonly counts: Value }
+  /**
+   * Batches weigh the same. External: counts [M] i32, and countsInput [1] i32 with sequence-wise
+   * input statistics.
+   */
+  | {
+      readonly mode: 'average';
+      readonly counts: Value;
+      readonly countsInput?: Value | undefined;
+    }
   /**
    * Rows weigh: those that run at a step by `lengths` [B] i32, without it all of `batch`. External:
    * counts [M][2] i32, and countsInput [1][2] i32 with sequence-wise input statistics.
@@ -34,7 +41,11 @@ export interface UpdateStatisticsOptions {
   /** External, S = M: updated in place. */
   readonly tables: StatisticsValues;
   readonly inputStatistics: InputStatistics;
-  /** [1] i32: the table row of the batch's first step (absent: 0). Rows beyond M are not written. */
+  /**
+   * [1] i32: the batch is a chunk of longer sequences, and its first step goes to this row; it
+   * reaches the rows of its own steps and no other, none beyond M. Absent: whole sequences, of which
+   * short ones give their last statistic to all later rows.
+   */
   readonly firstStep?: Value | undefined;
   readonly update: StatisticsUpdate;
 }
@@ -69,17 +80,15 @@ function modeOperands(
 ): Pick<Parameters<Graph['record']>[0], 'inputs' | 'outputs' | 'options'> {
   switch (update.mode) {
     case 'average': {
-      const { counts } = update;
-      checkOperand(op, 'counts', counts, 'i32', [1]);
-      return { inputs: {}, outputs: { counts } };
+      const { counts, countsInput } = update;
+      checkOperand(op, 'counts', counts, 'i32', [tableSteps]);
+      checkInputCounts(countsInput, [1], inputStatistics);
+      return { inputs: {}, outputs: { counts, countsInput } };
     }
     case 'pooled': {
       const { counts, countsInput, lengths, batch } = update;
       checkOperand(op, 'counts', counts, 'i32', [tableSteps, 2]);
-      if (countsInput) checkOperand(op, 'countsInput', countsInput, 'i32', [1, 2]);
-      else if (inputStatistics === 'sequence') {
-        throw argumentError(`${op}: countsInput`, 'i32 [1][2]', 'nothing');
-      }
+      checkInputCounts(countsInput, [1, 2], inputStatistics);
       if (lengths) checkOperand(op, 'lengths', lengths, 'i32', [batch]);
       return { inputs: { lengths }, outputs: { counts, countsInput }, options: { batch } };
     }
@@ -88,6 +97,17 @@ function modeOperands(
       checkOperand(op, 'state', state, 'i32', [4]);
       return { inputs: { state }, outputs: {}, options: { decay } };
     }
+  }
+}
+
+function checkInputCounts(
+  counts: Value | undefined,
+  shape: Shape,
+  inputStatistics: InputStatistics,
+): void {
+  if (counts) checkOperand(op, 'countsInput', counts, 'i32', shape);
+  else if (inputStatistics === 'sequence') {
+    throw argumentError(`${op}: countsInput`, formatType('i32', shape), 'nothing');
   }
 }
 

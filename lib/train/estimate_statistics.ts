@@ -3,6 +3,7 @@ import type { Batch, DataSource } from '../data/source.js';
 import { BnLstmError } from '../errors.js';
 import type { NativeArray } from '../native.js';
 import type { TablesSegment } from '../nn/builder.js';
+import { CarriedState } from '../nn/carried_state.js';
 import { Feed } from '../nn/feed.js';
 import type { Network } from '../nn/network.js';
 import { pipeline } from '../nn/pipeline.js';
@@ -42,7 +43,8 @@ export async function estimateStatistics(
   if (population === undefined) return { batches: 0, sequences: 0 };
 
   const { version } = network.parameters;
-  const estimate = new Estimate(network);
+  const carried = reading.carryState ? new CarriedState(network, method) : undefined;
+  const estimate = new Estimate(network, carried);
   try {
     let batches = 0;
     let sequences = 0;
@@ -86,12 +88,14 @@ class Estimate {
   /** Of the tables of each layer, i32: [maxSteps][2], then [1][2] for sequence-wise statistics. */
   readonly #counts: ReadonlyMap<TablesSegment, NativeArray>;
   readonly #programs = new ProgramCache();
+  readonly #carried: CarriedState | undefined;
   /** Whether batches carry lengths, which then all must: it decides how they are weighed. */
   #lengths: boolean | undefined;
 
-  constructor(network: Network) {
+  constructor(network: Network, carried: CarriedState | undefined) {
     const { stream, blueprint } = network;
     this.#network = network;
+    this.#carried = carried;
     this.#tables = new StatisticsTables(stream, blueprint);
     this.#counts = new Map(
       blueprint.tables.map((tables) => [tables, stream.array(countBytes(tables.maxSteps + 1))]),
@@ -113,8 +117,13 @@ class Estimate {
   /** Folds a batch in; gives its number of rows. `index` chooses the initial noise. */
   async add(feed: Feed, index: number): Promise<number> {
     this.#network.assertAlive();
-    const program = this.#programs.get(feed.key, () => this.#record(feed));
-    await this.#network.run(program, { ...feed.inputs, attempt: Int32Array.of(index) });
+    const chunk = this.#carried?.next(feed);
+    const program = this.#programs.get(`${feed.key} ${this.#carried?.key}`, () =>
+      this.#record(feed),
+    );
+    const attempt = Int32Array.of(index);
+    await this.#network.run(program, { ...feed.inputs, ...chunk?.inputs, attempt });
+    if (chunk) this.#carried?.advance(chunk);
     return feed.size;
   }
 
@@ -132,19 +141,23 @@ class Estimate {
   dispose(): void {
     this.#programs.clear();
     this.#tables.dispose();
+    this.#carried?.dispose();
     for (const array of this.#counts.values()) array.dispose();
   }
 
   #record(feed: Feed): Program {
     const graph = new Graph(this.#network.stream);
-    const options = { training: false, statistics: 'batch' } as const;
+    const carried = this.#carried;
+    const options = { training: false, statistics: 'batch', carried } as const;
     const { pass } = this.#network.forward(graph, feed, options);
     for (const { tables, statistics } of pass.batchStatistics) {
       const { inputStatistics } = tables;
       const update = this.#update(graph, tables, feed, pass.lengths);
       const into = this.#tables.values(graph, tables);
-      updateStatistics(graph, { statistics, tables: into, inputStatistics, update });
+      const firstStep = pass.chunkStep;
+      updateStatistics(graph, { statistics, tables: into, inputStatistics, firstStep, update });
     }
+    pass.keepStates();
     return graph.compile();
   }
 
@@ -157,17 +170,15 @@ class Estimate {
   ): StatisticsUpdate {
     const { maxSteps, lengthStatistics, inputStatistics, layer } = tables;
     const array = this.#counts.get(tables) as NativeArray;
-    const counts = (offset: number, shape: readonly number[]) =>
-      graph.external(`${layer}.counts`, { array, offset }, 'i32', shape);
-    if (!lengths || lengthStatistics === 'all') return { mode: 'average', counts: counts(0, [1]) };
-    return {
-      mode: 'pooled',
-      counts: counts(0, [maxSteps, 2]),
-      countsInput:
-        inputStatistics === 'sequence' ? counts(countBytes(maxSteps), [1, 2]) : undefined,
-      lengths,
-      batch: feed.size,
+    const counts = (...numbers: readonly number[]) => {
+      const external = (offset: number, rows: number) =>
+        graph.external(`${layer}.counts`, { array, offset }, 'i32', [rows, ...numbers]);
+      const countsInput =
+        inputStatistics === 'sequence' ? external(countBytes(maxSteps), 1) : undefined;
+      return { counts: external(0, maxSteps), countsInput };
     };
+    if (!lengths || lengthStatistics === 'all') return { mode: 'average', ...counts() };
+    return { mode: 'pooled', ...counts(2), lengths, batch: feed.size };
   }
 }
 

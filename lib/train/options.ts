@@ -7,6 +7,12 @@ export interface TrainerOptions {
   readonly optimizer: Optimizer;
   /** All gradients together are scaled down to this norm. Default: no clipping. */
   readonly clipNorm?: number | undefined;
+  /**
+   * Memory against time, for long sequences: backward computes what it reads of a chunk of so many
+   * steps anew, from the state at the chunk's border, instead of keeping all of every step; true
+   * takes about the square root of all steps. The results have the same bits. Default false.
+   */
+  readonly recompute?: boolean | number | undefined;
   /** What a step does whose loss or gradient norm is not finite. Default 'throw'. */
   readonly onNaN?: 'throw' | undefined;
 }
@@ -19,24 +25,44 @@ export interface RunOptions {
   readonly epochs?: number | undefined;
   /** Steps per result. Default 1. */
   readonly reportEvery?: number | undefined;
-  /** A new order in every epoch, from the model's seed. Default true. */
+  /** A new order in every epoch, from the model's seed. Default true; not with `carryState`. */
   readonly shuffle?: boolean | undefined;
   /** What happens to a last batch that is smaller. Default 'drop'. */
   readonly lastBatch?: 'drop' | 'keep' | undefined;
+  /**
+   * The batches are chunks of longer sequences, one after another, and say in `reset` which rows
+   * start anew: a row that goes on begins with the state in which the batch before has left it.
+   * Gradients do not cross from one batch to the next (truncated back-propagation through time).
+   * Default false.
+   */
+  readonly carryState?: boolean | undefined;
   /** Ends the loop between steps: it throws the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
+export interface StepOptions {
+  /** As that of `run`: the batch goes on from the one before. Default false. */
+  readonly carryState?: boolean | undefined;
+}
+
 export function checkTrainerOptions(options: TrainerOptions) {
-  check.options(options, 'trainer', ['loss', 'optimizer', 'clipNorm', 'onNaN']);
-  const { loss, optimizer, clipNorm, onNaN = 'throw' } = options;
+  check.options(options, 'trainer', ['loss', 'optimizer', 'clipNorm', 'recompute', 'onNaN']);
+  const { loss, optimizer, clipNorm, recompute = false, onNaN = 'throw' } = options;
   check.oneOf(onNaN, 'trainer: onNaN', ['throw']);
   return {
     loss: checkLoss(loss, 'trainer: loss'),
     optimizer: check.instance(optimizer, 'trainer: optimizer', Optimizer, 'rmsprop() or adam()'),
     clipNorm:
       clipNorm === undefined ? 0 : check.number(clipNorm, 'trainer: clipNorm', { above: 0 }),
+    recompute: checkRecompute(recompute),
   };
+}
+
+function checkRecompute(recompute: unknown): boolean | number {
+  if (typeof recompute === 'boolean') return recompute;
+  const name = 'trainer: recompute';
+  if (typeof recompute === 'number') return check.integer(recompute, name, { min: 1 });
+  throw check.argumentError(name, 'true, false or steps per chunk', check.show(recompute));
 }
 
 const runKeys = [
@@ -46,6 +72,7 @@ const runKeys = [
   'reportEvery',
   'shuffle',
   'lastBatch',
+  'carryState',
   'signal',
 ];
 
@@ -59,12 +86,18 @@ export function checkRunOptions(options: RunOptions) {
   }
   const times = (value: number | undefined, name: string) =>
     value === undefined ? Number.POSITIVE_INFINITY : check.integer(value, name, { min: 1 });
+  const carryState = check.boolean(options.carryState ?? false, 'run: carryState');
+  const shuffle = check.boolean(options.shuffle ?? !carryState, 'run: shuffle');
+  if (carryState && shuffle) {
+    throw check.argumentError('run: shuffle', 'false where carryState keeps the order', 'true');
+  }
   return {
     batchSize: check.integer(options.batchSize, 'run: batchSize', { min: 1 }),
     iterations: times(iterations, 'run: iterations'),
     epochs: times(epochs, 'run: epochs'),
     reportEvery: check.integer(options.reportEvery ?? 1, 'run: reportEvery', { min: 1 }),
-    shuffle: check.boolean(options.shuffle ?? true, 'run: shuffle'),
+    shuffle,
+    carryState,
     lastBatch: check.oneOf(options.lastBatch ?? 'drop', 'run: lastBatch', ['drop', 'keep']),
     signal: check.signal(options.signal, 'run: signal'),
   };

@@ -1,7 +1,8 @@
-import { argumentError } from '../check.js';
+import * as check from '../check.js';
 import type { Batch, DataSource } from '../data/source.js';
 import { BnLstmError } from '../errors.js';
 import type { NativeArray } from '../native.js';
+import { CarriedState } from '../nn/carried_state.js';
 import { Feed } from '../nn/feed.js';
 import type { Network } from '../nn/network.js';
 import { pipeline } from '../nn/pipeline.js';
@@ -12,6 +13,7 @@ import {
   checkRunOptions,
   checkTrainerOptions,
   type RunOptions,
+  type StepOptions,
   type TrainerOptions,
 } from './options.js';
 import { nonFiniteSlot, recordTrainingStep, type StepPlan, stateSlots } from './training_step.js';
@@ -36,6 +38,8 @@ export class Trainer {
   readonly #programs = new ProgramCache(cachedPrograms);
   readonly #norms: number[] = [];
   #memory: { readonly state: NativeArray; readonly slots: readonly NativeArray[] } | undefined;
+  /** Where the last step with `carryState` has ended. */
+  #carried: CarriedState | undefined;
   #steps = 0;
   #epochs = 0;
   #disposed = false;
@@ -46,22 +50,27 @@ export class Trainer {
     this.#network = network;
     this.#options = checkTrainerOptions(options);
     if (!network.blueprint.parameters.some(({ trainable }) => trainable)) {
-      throw argumentError('trainer: model', 'trainable parameters', 'none');
+      throw check.argumentError('trainer: model', 'trainable parameters', 'none');
     }
   }
 
   /**
    * One training step on a batch of at least two rows (one, for a model without normalisation).
+   * With `carryState` it goes on where the last step with `carryState` has ended, that of a `run`
+   * too; a step that throws leaves that as it was.
    * @throws NotFiniteError (ERR_BNLSTM_NOT_FINITE); parameters, optimizer state and statistics are
    * then as before, and training can go on
-   * @throws ERR_BNLSTM_ARGUMENT, ERR_BNLSTM_BATCH_OF_ONE, ERR_BNLSTM_BUSY, ERR_BNLSTM_DISPOSED
+   * @throws ERR_BNLSTM_ARGUMENT, ERR_BNLSTM_BATCH_OF_ONE, ERR_BNLSTM_BUSY, ERR_BNLSTM_DISPOSED;
+   * ERR_BNLSTM_CARRIED_STATE where another number of rows would have to go on
    */
-  async step(batch: Batch): Promise<StepResult> {
+  async step(batch: Batch, options?: StepOptions): Promise<StepResult> {
     this.#assertAlive();
+    const { carryState = false } = check.options(options, 'step', ['carryState']);
+    const carried = check.boolean(carryState, 'step: carryState') ? this.#carry('step') : undefined;
     const unlock = this.#network.lockTraining();
     try {
       const turn = new Turn();
-      turn.add(await this.#start({ feed: this.#feed(batch), epoch: 0 }));
+      turn.add(await this.#start({ feed: this.#feed(batch), epoch: 0 }, carried));
       return turn.result();
     } finally {
       unlock();
@@ -76,7 +85,9 @@ export class Trainer {
    */
   run(data: DataSource, options: RunOptions): AsyncIterableIterator<StepResult> {
     this.#assertAlive();
-    return this.#turns(checkDataSource(data, 'run: data'), checkRunOptions(options));
+    const checked = checkRunOptions(options);
+    const carried = checked.carryState ? this.#carry('run') : undefined;
+    return this.#turns(checkDataSource(data, 'run: data'), checked, carried);
   }
 
   /** Frees the optimizer's state; the model stays. Idempotent. */
@@ -86,13 +97,18 @@ export class Trainer {
     this.#memory?.state.dispose();
     for (const slot of this.#memory?.slots ?? []) slot.dispose();
     this.#memory = undefined;
+    this.#carried?.dispose();
   }
 
-  async *#turns(data: DataSource, options: ReturnType<typeof checkRunOptions>) {
+  async *#turns(
+    data: DataSource,
+    options: ReturnType<typeof checkRunOptions>,
+    carried: CarriedState | undefined,
+  ) {
     const { reportEvery, signal } = options;
     const unlock = this.#network.lockTraining();
     try {
-      const start = (staged: StagedStep) => this.#start(staged);
+      const start = (staged: StagedStep) => this.#start(staged, carried);
       let turn = new Turn();
       for await (const outcome of pipeline(this.#staged(data, options), start, signal)) {
         turn.add(outcome);
@@ -122,7 +138,7 @@ export class Trainer {
       }
       if (steps === before) {
         const got = `${data.count} sequences that gave none`;
-        throw argumentError('run: data', `at least one batch of ${batchSize}`, got);
+        throw check.argumentError('run: data', `at least one batch of ${batchSize}`, got);
       }
     }
   }
@@ -133,19 +149,22 @@ export class Trainer {
     return feed;
   }
 
-  async #start({ feed, epoch }: StagedStep): Promise<StepOutcome> {
+  async #start({ feed, epoch }: StagedStep, carried?: CarriedState): Promise<StepOutcome> {
     this.#assertAlive();
     const network = this.#network;
     const index = this.#steps + 1;
     const learningRate = this.#options.optimizer.rateAt(index);
-    const plan = this.#plan();
-    const program = this.#programs.get(feed.key, () => recordTrainingStep(network, feed, plan));
+    const chunk = carried?.next(feed);
+    const plan = { ...this.#plan(), carried };
+    const key = carried ? `${feed.key} ${carried.key}` : feed.key;
+    const program = this.#programs.get(key, () => recordTrainingStep(network, feed, plan));
     this.#steps = index;
     network.attempts++;
 
     const before = network.parameters.version;
     const running = program.run({
       ...feed.inputs,
+      ...chunk?.inputs,
       attempt: Int32Array.of(network.attempts),
       learningRate: Float32Array.of(learningRate),
     });
@@ -157,6 +176,7 @@ export class Trainer {
       await network.stream.write(plan.state, nonFiniteSlot * 4, Int32Array.of(0));
       throw new NotFiniteError(index, loss[0], norm[0], [...this.#norms]);
     }
+    if (chunk) carried?.advance(chunk);
     this.#norms.push(norm[0]);
     if (this.#norms.length > historyLength) this.#norms.shift();
     return {
@@ -171,7 +191,12 @@ export class Trainer {
     };
   }
 
-  #plan(): StepPlan {
+  #carry(method: string): CarriedState {
+    this.#carried ??= new CarriedState(this.#network, method);
+    return this.#carried;
+  }
+
+  #plan(): Omit<StepPlan, 'carried'> {
     const { stream, blueprint } = this.#network;
     const { optimizer } = this.#options;
     this.#memory ??= {

@@ -1,4 +1,5 @@
 import type { NativeArray } from '../native.js';
+import type { CarriedState } from '../nn/carried_state.js';
 import type { Feed } from '../nn/feed.js';
 import { type Loss, recordLoss } from '../nn/loss.js';
 import type { Network } from '../nn/network.js';
@@ -20,6 +21,9 @@ export interface StepPlan {
   readonly optimizer: Optimizer;
   /** 0: never clip. */
   readonly clipNorm: number;
+  readonly recompute: boolean | number;
+  /** The step is one of a chunk that goes on from here. */
+  readonly carried: CarriedState | undefined;
   /** i32 [stateSlots] */
   readonly state: NativeArray;
   /** What the optimizer keeps, [P] each. */
@@ -28,15 +32,21 @@ export interface StepPlan {
 
 /**
  * One training step as one program: pack, forward with batch statistics, loss, backward, clip,
- * update, moving statistics. If loss or gradient norm is not finite it changes nothing but the
- * sticky flag in `state`. Inputs: those of the feed, `attempt` and `learningRate`; outputs: `loss`,
- * `norm`, `correct` (for classes), `counted`, `state`.
+ * update, moving statistics, the state that the next chunk goes on from. If loss or gradient norm
+ * is not finite it changes nothing but the sticky flag in `state`. Inputs: those of the feed and of
+ * the chunk, `attempt` and `learningRate`; outputs: `loss`, `norm`, `correct` (for classes),
+ * `counted`, `state`.
  */
 export function recordTrainingStep(network: Network, feed: Feed, plan: StepPlan): Program {
-  const { loss: kind, optimizer, clipNorm } = plan;
+  const { loss: kind, optimizer, clipNorm, recompute, carried } = plan;
   const graph = new Graph(network.stream);
   network.packed.record(graph);
-  const { pass, outputs } = network.forward(graph, feed, { training: true, statistics: 'batch' });
+  const { pass, outputs } = network.forward(graph, feed, {
+    training: true,
+    statistics: 'batch',
+    recompute,
+    carried,
+  });
   const { loss, counted, correct } = recordLoss(graph, kind, outputs, pass.feed);
   graph.backward(loss);
 
@@ -58,6 +68,7 @@ export function recordTrainingStep(network: Network, feed: Feed, plan: StepPlan)
   const step = { parameters, gradients, learningRate, scale, state, segments };
   optimizer.record(graph, step, slots);
   updateMovingStatistics(network, pass, state);
+  pass.keepStates(state);
   commitStep(graph, state);
 
   graph.output('loss', loss);
@@ -74,6 +85,8 @@ function updateMovingStatistics(network: Network, pass: Pass, state: Value): voi
     const moving = network.tables.moving?.values(pass.graph, tables);
     if (decay === undefined || moving === undefined) continue;
     const update = { mode: 'decay', decay, state } as const;
-    updateStatistics(pass.graph, { statistics, tables: moving, inputStatistics, update });
+    const firstStep = pass.chunkStep;
+    const options = { statistics, tables: moving, inputStatistics, firstStep, update };
+    updateStatistics(pass.graph, options);
   }
 }

@@ -5,6 +5,7 @@
 #include "ops/add.h"
 #include "ops/bn_lstm.h"
 #include "ops/bn_lstm_pack.h"
+#include "ops/carry_state.h"
 #include "ops/commit_step.h"
 #include "ops/concat.h"
 #include "ops/cross_entropy.h"
@@ -12,6 +13,7 @@
 #include "ops/embedding.h"
 #include "ops/fill.h"
 #include "ops/global_norm.h"
+#include "ops/keep_state.h"
 #include "ops/last_step.h"
 #include "ops/linear.h"
 #include "ops/mean_squared_error.h"
@@ -36,6 +38,9 @@ void Run(const ops::EmbeddingBackward& op, const Context& context);
 void Run(const ops::Concat& op, const Context& context);
 void Run(const ops::LastStep& op, const Context& context);
 void Run(const ops::LastStepBackward& op, const Context& context);
+void Run(const ops::CarryState& op, const Context& context);
+void Run(const ops::CarryStateBackward& op, const Context& context);
+void Run(const ops::KeepState& op, const Context& context);
 void Run(const ops::Dropout& op, const Context& context);
 void Run(const ops::Add& op, const Context& context);
 void Run(const ops::Fill& op, const Context& context);

@@ -23,13 +23,43 @@ struct Plan {
   std::vector<RowUpdate> mean, var;
 };
 
-/// Steps go to rows `first`..., the last one to all rows after it too.
-Plan PlanMix(int64_t rows, int64_t steps, int64_t first, double keep, double take) {
+/// Where a batch goes in a table: to rows [begin, end), its last step to all that it is too short
+/// for.
+struct Target {
+  int64_t rows = 0, begin = 0, end = 0, steps = 0;
+  bool Reaches(int64_t row) const { return begin <= row && row < end; }
+  RowUpdate Mix(int64_t row, double keep, double take) const {
+    return {RowUpdate::Kind::kMix, std::min(row - begin, steps - 1), keep, take};
+  }
+};
+
+/// A chunk reaches the rows of its own steps, whole sequences all rows.
+Target TargetOf(const ops::UpdateStatistics& op, int64_t first) {
+  const int64_t rows = op.table_steps;
+  return {rows, first, op.first_step ? std::min(first + op.steps, rows) : rows, op.steps};
+}
+
+/// Equal weight. Adds 1 to the count of every row that is reached.
+Plan PlanAverage(const Target& target, int32_t* counts) {
   Plan plan;
-  plan.mean.resize(static_cast<size_t>(rows));
-  for (int64_t row = first; row < rows; ++row) {
-    plan.mean[static_cast<size_t>(row)] = {RowUpdate::Kind::kMix, std::min(row - first, steps - 1),
-                                           keep, take};
+  for (int64_t row = 0; row < target.rows; ++row) {
+    RowUpdate update;
+    if (target.Reaches(row)) {
+      const double k = ++counts[row];
+      update = target.Mix(row, (k - 1) / k, 1 / k);
+    } else if (counts[row] == 0) {
+      update.kind = RowUpdate::Kind::kRepeat;
+    }
+    plan.mean.push_back(update);
+  }
+  plan.var = plan.mean;
+  return plan;
+}
+
+Plan PlanDecay(const Target& target, double decay) {
+  Plan plan;
+  for (int64_t row = 0; row < target.rows; ++row) {
+    plan.mean.push_back(target.Reaches(row) ? target.Mix(row, decay, 1 - decay) : RowUpdate{});
   }
   plan.var = plan.mean;
   return plan;
@@ -115,14 +145,12 @@ void Run(const ops::UpdateStatistics& op, const Context& context) {
       input_plan = PlanPool(1, {all}, 0, op.counts_input.i32());
     }
   } else {
-    double keep = op.decay, take = 1 - op.decay;
-    if (op.mode == Mode::kAverage) {
-      const double k = ++op.counts.i32()[0];
-      keep = (k - 1) / k;
-      take = 1 / k;
+    const Target target = TargetOf(op, first), whole{1, 0, 1, 1};
+    const bool average = op.mode == Mode::kAverage;
+    plan = average ? PlanAverage(target, op.counts.i32()) : PlanDecay(target, op.decay);
+    if (op.sequence_inputs) {
+      input_plan = average ? PlanAverage(whole, op.counts_input.i32()) : PlanDecay(whole, op.decay);
     }
-    plan = PlanMix(op.table_steps, op.steps, first, keep, take);
-    if (op.sequence_inputs) input_plan = PlanMix(1, 1, 0, keep, take);
   }
   if (!op.sequence_inputs) input_plan = plan;
 

@@ -52,7 +52,8 @@ UpdateStatistics::UpdateStatistics(const OpArguments& op)
     decay = op.Number("decay");
     state = op.Required("state", i32, {kStateSlots});
   } else if (mode == Mode::kAverage) {
-    counts = op.Required("counts", i32, {1});
+    counts = op.Required("counts", i32, {M});
+    if (sequence_inputs) counts_input = op.Required("countsInput", i32, {1});
   } else {
     const Tensor given_lengths = op.Find("lengths");
     batch = given_lengths ? given_lengths.count() : static_cast<int64_t>(op.Number("batch"));

@@ -107,6 +107,20 @@ describe('README.md', () => {
   });
 });
 
+describe('docs/long-sequences.md', async () => {
+  const pages = blocksOf(await read('docs/long-sequences.md'));
+
+  it.each(pages.map((block, i) => [i + 1, block]))('has a block %i that runs', async (_, block) => {
+    const { code, out } = await runModule(block as string);
+    expect(code, out).toBe(0);
+    expect(out).not.toContain('NaN');
+  });
+
+  it('shows three of them', () => {
+    expect(pages).toHaveLength(3);
+  });
+});
+
 describe('CONTRIBUTING.md', () => {
   it('names scripts and files that exist', async () => {
     const text = await read('CONTRIBUTING.md');

@@ -63,10 +63,12 @@ export async function compareStatistics(
       }),
     );
   try {
-    const counts = memory.zeros(1);
+    const tableSteps = Math.max(...golden.batches.map((batch) => batch.cellMean.length / golden.H));
+    const [counts, countsInput] = [memory.zeros(tableSteps), memory.zeros(1)];
     const average = await fold(memory, golden, (graph) => ({
       mode: 'average',
-      counts: graph.external('counts', counts, 'i32', [1]),
+      counts: graph.external('counts', counts, 'i32', [tableSteps]),
+      countsInput: graph.external('countsInput', countsInput, 'i32', [1]),
     }));
     const comparisons = compare('average', average, expected.average);
     if (decay === undefined || expected.movingAverage === undefined) return comparisons;

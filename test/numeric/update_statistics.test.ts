@@ -81,7 +81,11 @@ async function fold(stream: NativeStream, batches: readonly Batch[], options: Fo
     const i32 = (label: string, place: typeof counts, shape: readonly number[]) =>
       graph.external(label, place, 'i32', shape);
     const updates: Record<typeof mode, () => StatisticsUpdate> = {
-      average: () => ({ mode: 'average', counts: i32('counts', counts, [1]) }),
+      average: () => ({
+        mode: 'average',
+        counts: i32('counts', counts, [M]),
+        countsInput: inputs === 'sequence' ? i32('batches', countsInput, [1]) : undefined,
+      }),
       decay: () => ({ mode: 'decay', decay, state: i32('state', statePlace, [4]) }),
       pooled: () => ({
         mode: 'pooled',
@@ -180,6 +184,59 @@ describe.each(devices)('%s', (device) => {
         const width = first[name].length / 4;
         const table = Float64Array.of(...first[name], ...second[name]).slice(0, M * width);
         return name.endsWith('Var') ? table.map((value) => (value * B) / (B - 1)) : table;
+      });
+      expectTables(actual, expected);
+    }));
+
+  /** Rows `steps` of a table of two. */
+  const rowsOf = (table: Float64Array, steps: readonly number[]) => {
+    const width = table.length / 2;
+    return Float64Array.from(steps.flatMap((s) => [...table.slice(s * width, (s + 1) * width)]));
+  };
+
+  it('average: each row counts the chunks that reached it, and one that none reached repeats', () =>
+    withStream(device, async (stream) => {
+      // Rows 0 and 1 meet three chunks, 2 and 3 two, 4 and 5 none: they repeat row 3.
+      const chunks = [1, 2, 3, 4, 5].map((seed) => batch(seed, 2, 'step'));
+      const firstStep = [0, 2, 0, 2, 0];
+      const options = { inputs: 'step', mode: 'average', initial: Number.NaN } as const;
+      const actual = await fold(stream, chunks, { ...options, firstStep });
+      const at = (first: number) =>
+        averageStatistics(
+          chunks.filter((_, k) => firstStep[k] === first).map(({ statistics }) => statistics),
+          H,
+        );
+      const [early, late] = [at(0), at(2)];
+      const expected = mapStatistics((name) =>
+        Float64Array.of(...rowsOf(early[name], [0, 1]), ...rowsOf(late[name], [0, 1, 1, 1])),
+      );
+      expectTables(actual, expected);
+    }));
+
+  it('average: chunks beyond the table write nothing but sequence-wise input statistics', () =>
+    withStream(device, async (stream) => {
+      const chunks = [batch(1, M, 'sequence'), batch(2, 4, 'sequence')];
+      const options = { inputs: 'sequence', mode: 'average', initial: Number.NaN } as const;
+      const actual = await fold(stream, chunks, { ...options, firstStep: [0, M + 2] });
+      const [first, second] = chunks.map(({ statistics }) => statistics);
+      const mean = (name: 'inputMean' | 'inputVar') =>
+        first[name].map((value, k) => (value + second[name][k]) / 2);
+      const inputs = { inputMean: mean('inputMean'), inputVar: mean('inputVar') };
+      expectTables(actual, { ...first, ...inputs });
+    }));
+
+  it('decay: a chunk moves the rows of its own steps alone', () =>
+    withStream(device, async (stream) => {
+      const chunk = batch(1, 2, 'step');
+      const options = { inputs: 'step', mode: 'decay', initial: 0.5, decay: 0.75 } as const;
+      const actual = await fold(stream, [chunk], { ...options, firstStep: [3] });
+      const expected = mapStatistics((name) => {
+        const width = chunk.statistics[name].length / 2;
+        const table = new Float64Array(M * width).fill(0.5);
+        for (const [k, value] of chunk.statistics[name].entries()) {
+          table[3 * width + k] = 0.75 * 0.5 + 0.25 * value;
+        }
+        return table;
       });
       expectTables(actual, expected);
     }));

@@ -170,7 +170,7 @@ test('updateStatistics folds a batch into tables in place', () => {
   const outside = (...shape: Shape) =>
     graph.external('counts', new FakeStream().place(4096), 'i32', shape);
   const shared = { statistics: batch, tables: tables(10), inputStatistics: 'step' } as const;
-  updateStatistics(graph, { ...shared, update: { mode: 'average', counts: outside(1) } });
+  updateStatistics(graph, { ...shared, update: { mode: 'average', counts: outside(10) } });
   const lengths = graph.input('lengths', 'i32', [B]);
   const firstStep = graph.input('firstStep', 'i32', [1]);
   const pooled = { mode: 'pooled', counts: outside(10, 2), lengths, batch: B } as const;

@@ -4,6 +4,7 @@ import type { DType } from '../../lib/native.js';
 import { adam } from '../../lib/ops/adam.js';
 import { add } from '../../lib/ops/add.js';
 import { bnLstmPack, packedBytes } from '../../lib/ops/bn_lstm_pack.js';
+import { carryState } from '../../lib/ops/carry_state.js';
 import { commitStep } from '../../lib/ops/commit_step.js';
 import { concat } from '../../lib/ops/concat.js';
 import { crossEntropy } from '../../lib/ops/cross_entropy.js';
@@ -11,6 +12,7 @@ import { dropout } from '../../lib/ops/dropout.js';
 import { embedding } from '../../lib/ops/embedding.js';
 import { fill } from '../../lib/ops/fill.js';
 import { globalNorm } from '../../lib/ops/global_norm.js';
+import { keepState } from '../../lib/ops/keep_state.js';
 import { lastStep } from '../../lib/ops/last_step.js';
 import { linear } from '../../lib/ops/linear.js';
 import { meanSquaredError } from '../../lib/ops/mean_squared_error.js';
@@ -53,6 +55,8 @@ test('shapes of results', () => {
   expect(dropout(graph, f32(5, 2), { rate: 0.5, seed: 1n, attempt }).shape).toEqual([5, 2]);
   expect(add(graph, f32(5, 2), f32(5, 2)).shape).toEqual([5, 2]);
   expect(fill(graph, [3, 1], 7).shape).toEqual([3, 1]);
+  const state = { learned: f32(4), carried: f32(3, 4), reset: i32(3) };
+  expect(carryState(graph, state).shape).toEqual([3, 4]);
   const sequence = crossEntropy(graph, f32(5, 2, 3), i32(5, 2), {
     mask: f32(5, 2),
     lengths: i32(2),
@@ -116,6 +120,23 @@ test('mistakes name the op, the operand, what was expected and what came', () =>
   wrong(
     () => meanSquaredError(graph, f32(2, 3), f32(3, 2)),
     'meanSquaredError: target: expected f32 [2][3], got f32 [3][2]',
+  );
+  const state = { learned: f32(4), carried: f32(3, 4), reset: i32(3) };
+  wrong(
+    () => carryState(graph, { ...state, carried: f32(12) }),
+    'carryState: carried: expected f32 [B][W], got f32 [12]',
+  );
+  wrong(
+    () => carryState(graph, { ...state, learned: f32(3, 4) }),
+    'carryState: learned: expected f32 [4], got f32 [3][4]',
+  );
+  wrong(
+    () => carryState(graph, { ...state, reset: i32(4) }),
+    'carryState: reset: expected i32 [3], got i32 [4]',
+  );
+  wrong(
+    () => keepState(graph, f32(3, 4), outside('f32', 4, 3)),
+    'keepState: x: expected f32 [4][3], got f32 [3][4]',
   );
   wrong(() => commitStep(graph, f32(4)), 'commitStep: state: expected i32 [4], got f32 [4]');
   wrong(

@@ -1,0 +1,124 @@
+import * as check from '../check.js';
+import { batchOrder, checkBatchOptions } from './batch_options.js';
+import type { Batch, BatchOptions, DataSource } from './source.js';
+
+export interface TextStreamOptions {
+  /** T: tokens of a chunk, and so the steps that gradients go back. */
+  readonly steps: number;
+  /** All streams start anew after so many chunks. Default: only where the data begin. */
+  readonly restartEvery?: number | undefined;
+}
+
+/** What `textStream` makes: a data source that can also be read at any place. */
+export class TextStream implements DataSource {
+  /** Sequences of `steps` tokens with a token after them, if the text is cut into one stream. */
+  readonly count: number;
+  readonly #tokens: Int32Array | Uint8Array;
+  readonly #steps: number;
+  readonly #restartEvery: number;
+
+  /** @internal */
+  constructor(tokens: Int32Array | Uint8Array, options: TextStreamOptions) {
+    const name = (option: string) => `textStream: ${option}`;
+    check.options(options, 'textStream', ['steps', 'restartEvery']);
+    this.#tokens = check.typedArray(tokens, name('tokens'), [Int32Array, Uint8Array]);
+    this.#steps = check.integer(options.steps, name('steps'), { min: 1 });
+    const { restartEvery } = options;
+    this.#restartEvery =
+      restartEvery === undefined
+        ? Number.POSITIVE_INFINITY
+        : check.integer(restartEvery, name('restartEvery'), { min: 1 });
+    if (tokens.length <= this.#steps) {
+      const expected = `more than steps = ${this.#steps} tokens`;
+      throw check.argumentError(name('tokens'), expected, `${tokens.length}`);
+    }
+    this.count = Math.floor((tokens.length - 1) / this.#steps);
+  }
+
+  /** Whole chunks of `batchSize` streams: the batches of one time through the text. */
+  chunks(batchSize: number): number {
+    return Math.floor(this.#streamLength(batchSize) / this.#steps);
+  }
+
+  /**
+   * The batch of a training step, counted from 0: the chunk `step % chunks(batchSize)`. A pure
+   * function, so that training can go on at any step.
+   * @throws ERR_BNLSTM_ARGUMENT where the text is too short for so many streams
+   */
+  batch(step: number, batchSize: number): Batch {
+    check.integer(step, 'batch: step', { min: 0 });
+    check.integer(batchSize, 'batch: batchSize', { min: 1 });
+    const chunks = this.chunks(batchSize);
+    if (chunks === 0) {
+      const expected = `at most ${this.count} streams of ${this.#tokens.length} tokens`;
+      throw check.argumentError('batch: batchSize', expected, `${batchSize}`);
+    }
+    return this.#chunk(step % chunks, batchSize, this.#steps);
+  }
+
+  *batches(options: BatchOptions): Generator<Batch, void, undefined> {
+    const { batchSize, limit, lastBatch, shuffle } = checkBatchOptions(options, this.count);
+    if (shuffle) {
+      const order = batchOrder(this.count, shuffle);
+      const end = lastBatch === 'keep' ? limit : limit - (limit % batchSize);
+      for (let from = 0; from < end; from += batchSize) {
+        const sequences = order.subarray(from, Math.min(from + batchSize, end));
+        const starts = [...sequences].map((sequence) => sequence * this.#steps);
+        yield this.#gather(starts, this.#steps, true);
+      }
+      return;
+    }
+    const chunks = Math.min(this.chunks(batchSize), Math.floor(limit / batchSize));
+    for (let index = 0; index < chunks; index++) {
+      yield this.#chunk(index, batchSize, this.#steps);
+    }
+    const rest = this.#streamLength(batchSize) - chunks * this.#steps;
+    if (lastBatch === 'keep' && rest > 0 && rest < this.#steps) {
+      yield this.#chunk(chunks, batchSize, rest);
+    }
+  }
+
+  /** Targets of each of so many streams: every token but the first is one, those left over are not. */
+  #streamLength(batchSize: number): number {
+    return Math.floor((this.#tokens.length - 1) / batchSize);
+  }
+
+  #chunk(index: number, batchSize: number, steps: number): Batch {
+    const length = this.#streamLength(batchSize);
+    const begin = index * this.#steps;
+    const starts = Array.from({ length: batchSize }, (_, row) => row * length + begin);
+    const reset = index === 0 || index % this.#restartEvery === 0;
+    return this.#gather(starts, steps, reset);
+  }
+
+  /** The tokens from each start on, and as their targets the tokens that follow them. */
+  #gather(starts: readonly number[], steps: number, reset: boolean): Batch {
+    const size = starts.length;
+    const [inputs, targets] = [new Int32Array(size * steps), new Int32Array(size * steps)];
+    for (const [row, start] of starts.entries()) {
+      inputs.set(this.#tokens.subarray(start, start + steps), row * steps);
+      targets.set(this.#tokens.subarray(start + 1, start + 1 + steps), row * steps);
+    }
+    return { inputs, targets, size, steps, reset };
+  }
+}
+
+/**
+ * A long text as token ids, in which every token is to be told from those before it. In a batch of B
+ * rows it is cut into B streams of the same length, side by side, and read in chunks of `steps`
+ * tokens: row n of each batch goes on where row n of the batch before has ended. With `carryState`
+ * the state goes on as well; without it every chunk is a sequence of its own. (Shuffled, as
+ * `trainer.run` does unless state is carried, chunks come in an order that is a pure function of
+ * seed and epoch.)
+ *
+ * `lastBatch: 'keep'` adds the steps that are left at the end of the streams, as a shorter chunk. At
+ * most B − 1 tokens are never a target. The tokens are kept, not copied.
+ *
+ * @throws ERR_BNLSTM_ARGUMENT
+ */
+export function textStream(
+  tokens: Int32Array | Uint8Array,
+  options: TextStreamOptions,
+): TextStream {
+  return new TextStream(tokens, options);
+}

@@ -1,0 +1,152 @@
+import * as check from '../check.js';
+import { BnLstmError } from '../errors.js';
+import type { NativeArray } from '../native.js';
+import type { Graph } from '../program/graph.js';
+import type { Value } from '../program/value.js';
+import { alignedBytes, type RecurrentSegment } from './builder.js';
+import type { Feed } from './feed.js';
+import type { Network } from './network.js';
+import type { StateValues } from './pass.js';
+
+/** The largest step number: far from the end of 32 bits, and beyond any table. */
+export const maxFirstStep = 2 ** 30;
+
+/** The place of a batch in the sequences that its rows belong to. */
+export interface Chunk {
+  readonly size: number;
+  /** Of a program with `CarriedState.declare`. */
+  readonly inputs: Readonly<Record<'reset' | 'firstStep' | 'chunkStep', Int32Array>>;
+  /** Steps that each row has behind it after the chunk. */
+  readonly after: Int32Array;
+}
+
+/** h and c of each layer, one after another, for so many rows. */
+interface Memory {
+  readonly array: NativeArray;
+  readonly rows: number;
+}
+
+/** What a recording reads of carried state. */
+export interface CarriedValues {
+  /** [B] i32: not 0 in rows that start anew. */
+  readonly reset: Value;
+  /** [B] i32: steps that each row has behind it. */
+  readonly firstStep: Value;
+  /** [1] i32: of the row that has most, which stands for the batch where statistics have one step. */
+  readonly chunkStep: Value;
+  /** By recurrent layer: where the chunk before has left its state, and this one will. */
+  readonly states: readonly StateValues[];
+}
+
+/**
+ * h and c of all recurrent layers between one chunk of long sequences and the next. They stay on the
+ * device: programs of one stream run in order, so the next chunk reads what the last has written
+ * and nothing is waited for. How far each row is, is counted here: the host knows it without asking.
+ */
+export class CarriedState {
+  readonly #network: Network;
+  #memory: Memory | undefined;
+  #generation = 0;
+  /** Steps that each row has behind it; undefined while nothing is carried. */
+  #steps: Int32Array | undefined;
+
+  /** @throws ERR_BNLSTM_ARGUMENT for a network whose layers cannot go on with a sequence */
+  constructor(network: Network, method: string) {
+    const { recurrent } = network.blueprint;
+    const name = `${method}: carryState`;
+    if (recurrent.length === 0) {
+      throw check.argumentError(name, 'a model with recurrent layers', 'one without');
+    }
+    for (const { directions, layer } of recurrent) {
+      if (directions === 1) continue;
+      const expected = 'layers that can go on with a sequence';
+      const got = `layer ${layer}, which runs in both directions: its backward half begins at the end`;
+      throw check.argumentError(name, expected, got);
+    }
+    this.#network = network;
+  }
+
+  /** Names the memory that recordings refer to; programs of another one must not be run. */
+  get key(): string {
+    return `carried ${this.#generation}`;
+  }
+
+  /**
+   * The place of the next batch, with memory for it. Nothing has happened until `advance`.
+   * @throws ERR_BNLSTM_ARGUMENT, ERR_BNLSTM_CARRIED_STATE, ERR_BNLSTM_OUT_OF_MEMORY
+   */
+  next({ size, steps, lengths, reset }: Feed): Chunk {
+    if (reset === undefined) {
+      const expected = 'true, false or a flag per row in every batch where state is carried';
+      throw check.argumentError('batch: reset', expected, 'undefined');
+    }
+    const before = this.#steps;
+    const starts = (row: number) =>
+      before === undefined || (typeof reset === 'boolean' ? reset : reset[row] !== 0);
+    const rows = Array.from({ length: size }, (_, row) => starts(row));
+    if (before !== undefined && before.length !== size && !rows.every(Boolean)) {
+      throw new BnLstmError(
+        'ERR_BNLSTM_CARRIED_STATE',
+        `batch: size: expected ${before.length} rows, as in the chunk before, or reset in all ` +
+          `rows, got ${size}`,
+      );
+    }
+    this.#makeRoom(size);
+    const firstStep = Int32Array.from(rows, (start, row) => (start ? 0 : (before?.[row] ?? 0)));
+    const after = firstStep.map((step, row) => {
+      return Math.min(step + (lengths?.[row] ?? steps), maxFirstStep);
+    });
+    const chunkStep = Int32Array.of(firstStep.reduce((most, step) => Math.max(most, step), 0));
+    return { size, inputs: { reset: Int32Array.from(rows, Number), firstStep, chunkStep }, after };
+  }
+
+  /** To be called when the program of a chunk has kept its final states. */
+  advance({ after }: Chunk): void {
+    this.#steps = after;
+  }
+
+  /** Adds what a chunk of so many rows needs to a recording. */
+  declare(graph: Graph, rows: number): CarriedValues {
+    const { recurrent } = this.#network.blueprint;
+    return {
+      reset: graph.input('reset', 'i32', [rows]),
+      firstStep: graph.input('firstStep', 'i32', [rows]),
+      chunkStep: graph.input('chunkStep', 'i32', [1]),
+      states: recurrent.map((segment) => ({
+        h: this.#value(graph, segment, 'h', rows),
+        c: this.#value(graph, segment, 'c', rows),
+      })),
+    };
+  }
+
+  dispose(): void {
+    this.#memory?.array.dispose();
+    this.#memory = undefined;
+    this.#steps = undefined;
+  }
+
+  /** Memory only grows; where it is anew there is nothing in it to go on from. */
+  #makeRoom(rows: number): void {
+    if (this.#memory && rows <= this.#memory.rows) return;
+    this.dispose();
+    const { blueprint, stream } = this.#network;
+    const bytes = blueprint.recurrent.reduce((sum, segment) => sum + stateBytes(segment, rows), 0);
+    this.#memory = { array: stream.array(2 * bytes), rows };
+    this.#generation++;
+  }
+
+  #value(graph: Graph, segment: RecurrentSegment, part: 'h' | 'c', size: number): Value {
+    const { array, rows } = this.#memory as Memory;
+    const { recurrent } = this.#network.blueprint;
+    const before = recurrent.slice(0, segment.index);
+    const begin = before.reduce((sum, other) => sum + 2 * stateBytes(other, rows), 0);
+    const offset = begin + (part === 'h' ? 0 : stateBytes(segment, rows));
+    const shape = [size, segment.directions * segment.hidden];
+    return graph.external(`${segment.layer}.carried.${part}`, { array, offset }, 'f32', shape);
+  }
+}
+
+/** Of h or of c. */
+function stateBytes({ directions, hidden }: RecurrentSegment, rows: number): number {
+  return alignedBytes(rows * directions * hidden * Float32Array.BYTES_PER_ELEMENT);
+}

@@ -1,0 +1,52 @@
+import { expect, test } from 'vitest';
+import {
+  bidirectional,
+  bnLstm,
+  crossEntropy,
+  dropout,
+  lastStep,
+  linear,
+  rmsprop,
+} from '../../lib/index.js';
+import { expectError, noiseData, weights, withModel } from '../model/support.js';
+
+const reals = { features: 3, seed: 5 };
+const loss = crossEntropy();
+const optimizer = rmsprop({ learningRate: 1e-2 });
+
+test('training with recompute gives the bits of training without', async () => {
+  const layers = [
+    bnLstm({ hidden: 6, maxSteps: 13, zoneoutCell: 0.1, initialNoise: 0.1 }),
+    dropout(0.1),
+    bidirectional(bnLstm({ hidden: 4, maxSteps: 13, inputStatistics: 'sequence' })),
+    lastStep(),
+    linear(4),
+  ];
+  const run = (recompute?: boolean | number) =>
+    withModel(reals, layers, async (model) => {
+      const trainer = model.trainer({ loss, optimizer, recompute });
+      const losses: number[] = [];
+      const data = noiseData({ count: 24, steps: 13 });
+      for await (const step of trainer.run(data, { batchSize: 8, epochs: 2 })) {
+        losses.push(step.loss);
+      }
+      return { losses, values: await weights(model) };
+    });
+  const kept = await run();
+  expect(kept.losses).toHaveLength(6);
+  for (const recompute of [false, true, 1, 5, 13, 1000]) {
+    expect(await run(recompute), `${recompute}`).toEqual(kept);
+  }
+});
+
+test('recompute is true, false or steps', async () => {
+  await withModel(reals, [bnLstm({ hidden: 2, maxSteps: 3 }), linear(2)], async (model) => {
+    const make = (recompute: unknown) => () =>
+      model.trainer({ loss, optimizer, recompute: recompute as boolean });
+    const code = 'ERR_BNLSTM_ARGUMENT';
+    for (const wrong of [0, -1, 1.5, Number.NaN]) {
+      await expectError(make(wrong), code, /trainer: recompute: expected an integer ≥ 1/);
+    }
+    await expectError(make('yes'), code, /recompute: expected true, false or steps.*got "yes"/);
+  });
+});
