@@ -71,6 +71,7 @@ class Backward {
         for (int64_t s = steps.end - 1; s >= steps.begin; --s) {
           for (int64_t b = blocks_.begin; b < blocks_.end; ++b) StepBlock(s, steps.begin, b);
           if (!barrier_.Wait(team_, s)) return false;
+          if (s > 0) FetchOutputGradient(s - 1);
           CarryHidden(s - steps.begin);
         }
         gradients_.Recurrent(steps, memory_);
@@ -155,6 +156,19 @@ class Backward {
                          .b = again_.Inputs(s, b),
                          .kept_b = kept_b_.data()});
     return kept_b_.data();
+  }
+
+  /// Rows of dy lie too far apart for the hardware to see them coming; they arrive during the
+  /// products.
+  void FetchOutputGradient(int64_t s) const {
+    if (!op_.dy || blocks_.begin == blocks_.end) return;
+    const int64_t size = static_cast<int64_t>(ByteSize(op_.dy.dtype));
+    const int64_t begin = at_.units.first(blocks_.begin) * size;
+    const int64_t end = std::min(at_.units.first(blocks_.end), at_.H) * size;
+    for (int64_t n = 0; n < at_.B; ++n) {
+      const uint8_t* const row = op_.dy.u8() + direction_.Output(s, n, 0) * size;
+      for (int64_t i = begin; i < end; i += 64) __builtin_prefetch(row + i);
+    }
   }
 
   void ReadOutputGradient(int64_t s, int64_t b, BlockBackward* u) {

@@ -1,5 +1,10 @@
 #include "cpu/engine.h"
 
+#ifdef __linux__
+#include <sys/mman.h>
+#include <unistd.h>
+#endif
+
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -111,6 +116,19 @@ class OpList : public Executable {
 
 constexpr size_t kAlignment = 64;
 
+/// Rows of a long sequence, and of large weights, lie on more pages than the processor can keep
+/// addresses of. Only a request: the system may not have them.
+void AskForLargePages([[maybe_unused]] void* memory, [[maybe_unused]] size_t bytes) {
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+  constexpr size_t kWorthIt = size_t{4} << 20;
+  if (bytes < kWorthIt) return;
+  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  const uintptr_t begin = (reinterpret_cast<uintptr_t>(memory) + page - 1) / page * page;
+  const uintptr_t end = (reinterpret_cast<uintptr_t>(memory) + bytes) / page * page;
+  madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+#endif
+}
+
 class CpuEngine : public Engine {
  public:
   explicit CpuEngine(const Kernels& kernels) : kernels_(kernels) {}
@@ -132,6 +150,7 @@ class CpuEngine : public Engine {
     const auto address = reinterpret_cast<uintptr_t>(block) + kAlignment;
     void** memory = reinterpret_cast<void**>(address - address % kAlignment);
     memory[-1] = block;
+    AskForLargePages(memory, bytes);
     return memory;
   }
   void Free(void* memory, size_t) const override {
