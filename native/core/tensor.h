@@ -27,6 +27,7 @@ struct Tensor {
   int64_t count() const { return present ? Count(shape) : 0; }
   size_t bytes() const { return static_cast<size_t>(count()) * ByteSize(dtype); }
   float* f32() const { return static_cast<float*>(data); }
+  uint16_t* bf16() const { return static_cast<uint16_t*>(data); }
   int32_t* i32() const { return static_cast<int32_t*>(data); }
   uint8_t* u8() const { return static_cast<uint8_t*>(data); }
   explicit operator bool() const { return present; }

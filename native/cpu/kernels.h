@@ -5,6 +5,7 @@
 #include "ops/add.h"
 #include "ops/bn_lstm.h"
 #include "ops/bn_lstm_pack.h"
+#include "ops/cast.h"
 #include "ops/commit_step.h"
 #include "ops/concat.h"
 #include "ops/cross_entropy.h"
@@ -38,6 +39,7 @@ void Run(const ops::LastStep& op, const Context& context);
 void Run(const ops::LastStepBackward& op, const Context& context);
 void Run(const ops::Dropout& op, const Context& context);
 void Run(const ops::Add& op, const Context& context);
+void Run(const ops::Cast& op, const Context& context);
 void Run(const ops::Fill& op, const Context& context);
 
 void Run(const ops::CrossEntropy& op, const Context& context);
