@@ -12,6 +12,7 @@ export { load } from './model/load.js';
 export type { LayerStatistics, Model, ModelStatistics, ParameterInfo } from './model/model.js';
 export { type SelfTestResult, type SelfTestTensor, selfTest } from './model/self_test.js';
 export { type ModelOptions, sequential } from './model/sequential.js';
+export type { FloatType } from './native.js';
 export { bidirectional } from './nn/bidirectional.js';
 export { type BnLstmOptions, bnLstm } from './nn/bn_lstm.js';
 export { dropout } from './nn/dropout.js';

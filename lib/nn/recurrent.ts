@@ -100,6 +100,7 @@ export class RecurrentLayer extends Layer {
           zoneoutH: settings.zoneoutHidden,
           zoneout: pass.training ? 'sample' : 'expect',
           seed: pass.seed,
+          dtype: state.dtype,
         },
       );
       if (tables && statistics) pass.batchStatistics.push({ tables, statistics });
