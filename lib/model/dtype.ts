@@ -3,5 +3,5 @@ import type { FloatType } from '../native.js';
 
 /** A user's choice of what activations are. */
 export function checkDtype(dtype: unknown, name: string): FloatType {
-  return check.oneOf(dtype ?? 'f32', name, ['f32', 'bf16']);
+  return dtype === undefined ? 'f32' : check.oneOf(dtype, name, ['f32', 'bf16']);
 }
