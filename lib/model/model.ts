@@ -173,10 +173,10 @@ export class Model {
     await save(this.#network, check.string(path, 'save: path'));
   }
 
-  /** `selfTest` on the model's device; the model takes no part. */
+  /** `selfTest` on the model's device, in its dtype; the model takes no part. */
   async selfTest(): Promise<SelfTestResult> {
     this.#network.assertAlive();
-    return selfTest({ device: this.device });
+    return selfTest({ device: this.device, dtype: this.dtype });
   }
 
   /** Layers, parameters and their shapes, to be read by people. */
