@@ -9,7 +9,7 @@ namespace bnlstm {
 
 /// Rounds to nearest, ties to even. What overflows becomes infinite, denormals are kept, a NaN stays
 /// a NaN of its sign. Without a branch, so that loops over it become vectors.
-inline uint16_t RoundToBf16(float value) {
+inline uint16_t ToBf16(float value) {
   const auto bits = std::bit_cast<uint32_t>(value);
   const uint32_t rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
   // A NaN with bits in the lower half alone must not become infinity.
@@ -19,8 +19,8 @@ inline uint16_t RoundToBf16(float value) {
 
 inline float FromBf16(uint16_t bits) { return std::bit_cast<float>(uint32_t{bits} << 16); }
 
-inline void RoundToBf16(uint16_t* to, const float* from, int64_t count) {
-  for (int64_t i = 0; i < count; ++i) to[i] = RoundToBf16(from[i]);
+inline void ToBf16(uint16_t* to, const float* from, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) to[i] = ToBf16(from[i]);
 }
 
 inline void FromBf16(float* to, const uint16_t* from, int64_t count) {

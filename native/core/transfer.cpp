@@ -56,9 +56,9 @@ void Transpose(std::byte* to, const std::byte* from, int64_t rows, int64_t colum
 
 void TransposeToBf16(uint16_t* to, const float* from, int64_t rows, int64_t columns,
                      int64_t width) {
-  if (rows == 1 || columns == 1) return RoundToBf16(to, from, rows * columns * width);
+  if (rows == 1 || columns == 1) return ToBf16(to, from, rows * columns * width);
   ForBlocks(rows, columns, [=](int64_t target, int64_t source) {
-    RoundToBf16(to + target * width, from + source * width, width);
+    ToBf16(to + target * width, from + source * width, width);
   });
 }
 

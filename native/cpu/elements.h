@@ -20,9 +20,9 @@ inline void Copy(const Tensor& to, int64_t to_begin, const Tensor& from, int64_t
                 from.u8() + static_cast<size_t>(from_begin) * width,
                 static_cast<size_t>(count) * width);
   } else if (to.dtype == DType::kBF16) {
-    RoundToBf16(to.bf16() + to_begin, from.f32() + from_begin, count);
+    bnlstm::ToBf16(to.bf16() + to_begin, from.f32() + from_begin, count);
   } else {
-    FromBf16(to.f32() + to_begin, from.bf16() + from_begin, count);
+    bnlstm::FromBf16(to.f32() + to_begin, from.bf16() + from_begin, count);
   }
 }
 
@@ -41,7 +41,7 @@ class Reader {
   /// Valid until the next call.
   const float* At(int64_t begin, int64_t count) {
     if (tensor_.dtype == DType::kF32) return tensor_.f32() + begin;
-    FromBf16(buffer_.data(), tensor_.bf16() + begin, count);
+    bnlstm::FromBf16(buffer_.data(), tensor_.bf16() + begin, count);
     return buffer_.data();
   }
 
@@ -61,7 +61,8 @@ class Writer {
     return tensor_.dtype == DType::kF32 ? tensor_.f32() + begin : buffer_.data();
   }
   void Store(int64_t begin, int64_t count) {
-    if (tensor_.dtype == DType::kBF16) RoundToBf16(tensor_.bf16() + begin, buffer_.data(), count);
+    if (tensor_.dtype == DType::kBF16)
+      bnlstm::ToBf16(tensor_.bf16() + begin, buffer_.data(), count);
   }
 
  private:

@@ -41,7 +41,7 @@ TEST(TransferConverts) {
       const auto count = static_cast<size_t>(rows * columns * width);
       std::vector<float> from(count), turned(count), back(count), expected(count);
       for (size_t i = 0; i < count; ++i) from[i] = 1.0f + static_cast<float>(i) / 1000;
-      for (size_t i = 0; i < count; ++i) expected[i] = FromBf16(RoundToBf16(from[i]));
+      for (size_t i = 0; i < count; ++i) expected[i] = FromBf16(ToBf16(from[i]));
       const size_t bytes = static_cast<size_t>(width) * sizeof(float);
       Transpose(reinterpret_cast<std::byte*>(turned.data()),
                 reinterpret_cast<const std::byte*>(expected.data()), rows, columns, bytes);
