@@ -1,7 +1,7 @@
 #pragma once
 
-#include <bit>
 #include <cstdint>
+#include <cstring>
 
 namespace bnlstm {
 
@@ -10,14 +10,20 @@ namespace bnlstm {
 /// Rounds to nearest, ties to even. What overflows becomes infinite, denormals are kept, a NaN stays
 /// a NaN of its sign. Without a branch, so that loops over it become vectors.
 inline uint16_t ToBf16(float value) {
-  const auto bits = std::bit_cast<uint32_t>(value);
+  uint32_t bits;
+  std::memcpy(&bits, &value, sizeof bits);
   const uint32_t rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
   // A NaN with bits in the lower half alone must not become infinity.
   const uint32_t quiet = (bits >> 16) | 0x40u;
   return static_cast<uint16_t>((bits & 0x7fffffffu) > 0x7f800000u ? quiet : rounded);
 }
 
-inline float FromBf16(uint16_t bits) { return std::bit_cast<float>(uint32_t{bits} << 16); }
+inline float FromBf16(uint16_t half) {
+  const uint32_t bits = uint32_t{half} << 16;
+  float value;
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
 
 inline void ToBf16(uint16_t* to, const float* from, int64_t count) {
   for (int64_t i = 0; i < count; ++i) to[i] = ToBf16(from[i]);

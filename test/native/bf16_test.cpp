@@ -1,5 +1,6 @@
 #include "core/bf16.h"
 
+#include <bit>
 #include <cmath>
 #include <limits>
 
