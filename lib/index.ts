@@ -11,8 +11,14 @@ export type { Prediction, PredictOptions, RecurrentState } from './infer/predict
 export type { DeviceOptions } from './model/device.js';
 export { load } from './model/load.js';
 export type { LayerStatistics, Model, ModelStatistics, ParameterInfo } from './model/model.js';
-export { type SelfTestResult, type SelfTestTensor, selfTest } from './model/self_test.js';
+export {
+  type SelfTestOptions,
+  type SelfTestResult,
+  type SelfTestTensor,
+  selfTest,
+} from './model/self_test.js';
 export { type ModelOptions, sequential } from './model/sequential.js';
+export type { FloatType } from './native.js';
 export { bidirectional } from './nn/bidirectional.js';
 export { type BnLstmOptions, bnLstm } from './nn/bn_lstm.js';
 export { dropout } from './nn/dropout.js';

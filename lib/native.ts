@@ -5,6 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { BnLstmError } from './errors.js';
 
 export type DType = 'f32' | 'bf16' | 'i32' | 'u8';
+/** What activations and their gradients may be. */
+export type FloatType = 'f32' | 'bf16';
 export type HostArray = Float32Array | Int32Array | Uint16Array | Uint8Array;
 
 /** Zeroed device memory that never lives in the arena: parameters, tables, packed weights. */
@@ -35,11 +37,19 @@ export interface NativeOp {
 }
 
 /**
+ * The host's type of a value that crosses: 'f32' for the device's 'bf16' is rounded to nearest even
+ * on the way in and widened on the way out. Absent: the device's.
+ */
+interface NativeTransfer {
+  readonly hostDtype?: DType;
+}
+
+/**
  * A value the host gives at every submission. It is copied before `submit` returns and put at
  * `location` before the first op runs. `batchMajor`: the host array is [B][T]..., the device's
  * [T][B].... `lengths`: index of the input [B] i32 by which steps beyond a row's length are zeroed.
  */
-export interface NativeInput {
+export interface NativeInput extends NativeTransfer {
   readonly dtype: DType;
   readonly shape: readonly number[];
   readonly location: NativeLocation;
@@ -48,7 +58,7 @@ export interface NativeInput {
 }
 
 /** A value copied back to the host after the last op; `shape` is the device's. */
-export interface NativeOutput {
+export interface NativeOutput extends NativeTransfer {
   readonly dtype: DType;
   readonly shape: readonly number[];
   readonly location: NativeLocation;

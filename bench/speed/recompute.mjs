@@ -34,6 +34,7 @@ async function measure({ steps, batch, features, hidden }, recompute) {
     device: values.device,
     threads: Number(values.threads),
     seed: 1,
+    dtype: 'f32',
     input: { kind: 'sequence', width: features, outcome: 'last-position' },
     layers: [bnLstm({ hidden, maxSteps: steps }), lastStep(), linear(classes)],
   });

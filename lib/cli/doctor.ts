@@ -1,16 +1,18 @@
-import { type SelfTestTensor, selfTest, VERSION } from '../index.js';
+import { type FloatType, type SelfTestTensor, selfTest, VERSION } from '../index.js';
 import { native } from '../native.js';
 import type { Command, Values } from './command.js';
 import { machineFacts } from './machine.js';
 
 const options = {
   device: { type: 'string', value: 'D', help: 'the device to test (default auto)' },
+  dtype: { type: 'string', value: 'T', help: 'the dtype to test: f32 (default) or bf16' },
   json: { type: 'boolean', help: 'print JSON' },
 } as const;
 
-async function examine(device: string) {
+async function examine(device: string, dtype: string | undefined) {
   const { devices, instructionSets, cuda } = native().probe();
-  const { device: chosen, ok, tensors } = await selfTest({ device });
+  const options = { device, dtype: dtype as FloatType | undefined };
+  const { device: chosen, dtype: tested, ok, tensors } = await selfTest(options);
   const share = ({ error, tolerance }: SelfTestTensor) =>
     Number.isNaN(error) ? Number.POSITIVE_INFINITY : error / tolerance;
   const worst = tensors.reduce((a, b) => (share(a) >= share(b) ? a : b));
@@ -22,7 +24,7 @@ async function examine(device: string) {
     devices,
     instructionSets,
     cuda,
-    selfTest: { ok, tensors: tensors.length, worst },
+    selfTest: { ok, dtype: tested, tensors: tensors.length, worst },
   };
 }
 
@@ -47,15 +49,15 @@ function describe({ version, napi, machine, device, ...rest }: Findings): string
     ['CUDA', `${cuda.built ? 'built' : 'not built'}: ${cuda.message}`],
     [
       'Self-test',
-      `${test.ok ? 'passed' : 'FAILED'}: ${test.tensors} tensors against float64, ` +
+      `${test.ok ? 'passed' : 'FAILED'}: ${test.tensors} tensors in ${test.dtype} against float64, ` +
         `the worst off by ${error.toExponential(1)} (${name}, ${allowed})`,
     ],
   ];
   return rows.map(([label, text]) => label.padEnd(14) + text).join('\n');
 }
 
-async function run({ device = 'auto', json }: Values<typeof options>): Promise<void> {
-  const findings = await examine(device);
+async function run({ device = 'auto', dtype, json }: Values<typeof options>): Promise<void> {
+  const findings = await examine(device, dtype);
   console.log(json ? JSON.stringify(findings, null, 2) : describe(findings));
   if (!findings.selfTest.ok) process.exitCode = 1;
 }

@@ -1,6 +1,6 @@
 // One bnLstm with everything given, run on a device or by the float64 reference: the two sides of
 // `selfTest`, of the golden tool and of the numeric tests. Arrays have the device's shapes.
-import type { HostArray, NativeStream } from '../native.js';
+import type { DType, HostArray, NativeStream } from '../native.js';
 import { type BnLstmOptions, bnLstm } from '../ops/bn_lstm.js';
 import { bnLstmPack, packedBytes } from '../ops/bn_lstm_pack.js';
 import { mapStatistics, statisticsShapes } from '../ops/statistics.js';
@@ -38,18 +38,18 @@ export interface BnLstmCase {
  */
 export type CaseResult = Map<string, Float32Array | Float64Array>;
 
-/** Runs a case on the stream's device, in f32. */
+/** Runs a case on the stream's device, in the dtype of its options. */
 export async function runCase(stream: NativeStream, given: BnLstmCase): Promise<CaseResult> {
   const { T, B, D, H, options } = given;
-  const R = options.directions;
+  const { directions: R, dtype = 'f32' } = options;
   const graph = new Graph(stream);
   const inputs: Record<string, HostArray> = {};
-  const input = (name: string, data: ArrayLike<number>, shape: Shape, integers = false) => {
-    inputs[name] = integers ? Int32Array.from(data) : Float32Array.from(data);
-    return graph.input(name, integers ? 'i32' : 'f32', shape);
+  const input = (name: string, data: ArrayLike<number>, shape: Shape, type: DType = 'f32') => {
+    inputs[name] = type === 'i32' ? Int32Array.from(data) : Float32Array.from(data);
+    return graph.input(name, type, shape);
   };
   const integers = (name: string, data: ArrayLike<number> | undefined, shape: Shape) =>
-    data && input(name, data, shape, true);
+    data && input(name, data, shape, 'i32');
 
   const parameters: Parameter[] = [];
   const trained = async (name: string, data: Float64Array, shape: Shape): Promise<Value> => {
@@ -71,14 +71,15 @@ export async function runCase(stream: NativeStream, given: BnLstmCase): Promise<
     const shape = (name === 'c0' ? shapes.h0 : shapes[name]) ?? [R, 4 * H];
     operands[name] = await trained(name, data, shape);
   }
-  if (given.x) operands.x = await trained('x', given.x, [T, B, D]);
+  if (given.x) operands.x = input('x', given.x, [T, B, D], dtype);
   const tokens = integers('tokens', given.tokens, [T, B]);
   const { wx, wh, b, h0, c0 } = operands as Record<'wx' | 'wh' | 'b' | 'h0' | 'c0', Value>;
 
-  const bytes = packedBytes(stream, { directions: R, inputs: D, hidden: H, tokens: !!tokens });
+  const sizes = { directions: R, inputs: D, hidden: H, tokens: !!tokens, dtype };
+  const bytes = packedBytes(stream, sizes);
   const place = { array: stream.array(bytes), offset: 0 };
   const packed = graph.external('packed', place, 'u8', [bytes]);
-  bnLstmPack(graph, { wx, wh, packed, tokens: tokens !== undefined });
+  bnLstmPack(graph, { wx, wh, packed, tokens: tokens !== undefined, dtype });
 
   const tables = given.population;
   const steps = tables ? (tables.cellMean as Float64Array).length / (R * H) : T;
@@ -106,26 +107,23 @@ export async function runCase(stream: NativeStream, given: BnLstmCase): Promise<
     const upstream = new Map<Value, Value>();
     for (const [name, data] of Object.entries(given.upstream)) {
       const of = { dy: y, dhT: hT, dcT: cT }[name] as Value;
-      upstream.set(of, input(name, data, of.shape));
+      upstream.set(of, input(name, data, of.shape, of.dtype));
     }
+    const into = new Map<string, Value>();
     const gradients: Gradients = {
       of: (value) => upstream.get(value),
       needs: () => true,
-      into: (value) => {
-        const { name, shape, gradient } = parameters.find(
-          (parameter) => graph.parameter(parameter) === value,
-        ) as Required<Parameter>;
-        const into = graph.external(
-          `d${name}`,
-          gradient as NonNullable<typeof gradient>,
-          'f32',
-          shape,
-        );
-        graph.output(`d${name}`, into);
-        return into;
+      into: ({ label, dtype, shape }) => {
+        const gradient = parameters.find(({ name }) => name === label)?.gradient;
+        const value = gradient
+          ? graph.external(`d${label}`, gradient, dtype, shape)
+          : graph.value(dtype, shape, `d${label}`);
+        into.set(`d${label}`, value);
+        return value;
       },
     };
     graph.ops.find(({ name }) => name === 'bnLstm')?.gradient?.(gradients);
+    for (const [name, value] of into) graph.output(name, value);
   }
   const program = graph.compile();
   try {

@@ -3,12 +3,22 @@ import { statisticsNames } from '../ops/statistics.js';
 import { Philox } from '../random.js';
 import { backward, forward } from '../reference/bn_lstm.js';
 import type { BnLstmOptions, LstmParameters, Statistics, Zoneout } from '../reference/contract.js';
+import { toBf16 } from '../reference/rounding.js';
 import type { BnLstmCase, CaseResult } from './bn_lstm_case.js';
 
-/** What `runCase` should give, by the reference in float64: the same names and shapes. */
+/**
+ * What `runCase` should give, by the reference in float64: the same names and shapes. With dtype
+ * 'bf16' it rounds where the op does, and is in full precision elsewhere.
+ */
 export function oracle(given: BnLstmCase): CaseResult {
-  const { T, B, D, H, options, upstream } = given;
+  const { T, B, D, H, options } = given;
   const R = options.directions;
+  const round = options.dtype === 'bf16' ? toBf16 : undefined;
+  /** As the copy to the device leaves it. */
+  const copied = (data: Float64Array) => (round ? data.map(round) : data);
+  const upstream = mapValues(given.upstream, (data, name) =>
+    name === 'dcT' ? data : copied(data),
+  );
   const learned = options.initialState === 'learned';
   const result: CaseResult = new Map();
   /** Puts one direction's part into a tensor whose axes are [outer][R][inner]. */
@@ -41,8 +51,9 @@ export function oracle(given: BnLstmCase): CaseResult {
       }),
       zoneoutC: zoneout(given, r, options.zoneoutC, 1),
       zoneoutH: zoneout(given, r, options.zoneoutH, 2),
+      ...(round && { round }),
     };
-    const x = given.tokens ?? (given.x as Float64Array);
+    const x = given.tokens ?? copied(given.x as Float64Array);
     const parameters = p as unknown as LstmParameters;
     const out = forward(parameters, x, h0, p.c0 as Float64Array, directionOptions);
     place('y', out.y, r, T * B);
@@ -71,6 +82,9 @@ export function oracle(given: BnLstmCase): CaseResult {
       );
     }
   }
+  // Both directions' parts together, once.
+  const dx = result.get('dx');
+  if (dx && round) result.set('dx', dx.map(round));
   return result;
 }
 

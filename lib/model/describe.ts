@@ -4,13 +4,14 @@ import { showSpec } from '../nn/spec.js';
 /** Layers, parameters and their shapes, to be read by people. */
 export function describe({
   stream,
+  dtype,
   input,
   layers,
   blueprint,
   population,
   normalised,
 }: Network): string {
-  const lines = [`model on ${stream.device}: ${showSpec(input)}`];
+  const lines = [`model on ${stream.device}, ${dtype}: ${showSpec(input)}`];
   let total = 0;
   for (const [index, layer] of layers.entries()) {
     const own = blueprint.parameters.filter(({ name }) => name.startsWith(`${index}.`));

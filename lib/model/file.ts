@@ -1,3 +1,4 @@
+import type { FloatType } from '../native.js';
 import type { Segment } from '../nn/builder.js';
 import { tableSegments } from '../nn/builder.js';
 import type { LayerConfig } from '../nn/layer.js';
@@ -11,6 +12,8 @@ export const formatVersion = '1';
 export interface ModelConfig {
   readonly input: { readonly features: number } | { readonly vocabulary: number };
   readonly seed: number;
+  /** Absent in files of before there was a choice: f32. Tensors are f32 in any case. */
+  readonly dtype?: FloatType;
   readonly layers: readonly LayerConfig[];
 }
 

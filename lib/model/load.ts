@@ -5,6 +5,7 @@ import { Network } from '../nn/network.js';
 import type { StatisticsStatus } from '../nn/population_status.js';
 import { layerFrom } from '../nn/registry.js';
 import { checkDevice, type DeviceOptions, deviceOptionNames } from './device.js';
+import { checkDtype } from './dtype.js';
 import { type FileEntry, fileEntries, formatVersion, type ModelConfig, type Part } from './file.js';
 import { checkInput } from './input.js';
 import { Model } from './model.js';
@@ -45,11 +46,12 @@ function open(
   let network: Network | undefined;
   try {
     const status = check.oneOf(statistics, 'statistics', ['missing', 'fresh', 'stale']);
-    const { input, seed, layers } = JSON.parse(metadata.config ?? '') as ModelConfig;
+    const { input, seed, dtype, layers } = JSON.parse(metadata.config ?? '') as ModelConfig;
     network = Network.open({
       ...device,
       input: checkInput(input, 'input'),
       seed: check.seed(seed, 'seed'),
+      dtype: checkDtype(dtype, 'dtype'),
       layers: layers.map((layer, index) => layerFrom(layer, `layers[${index}]`)),
     });
     network.attempts = check.integer(Number(attempts), 'attempts', { min: 0 });

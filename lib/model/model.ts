@@ -2,6 +2,7 @@ import * as check from '../check.js';
 import type { Batch, DataSource } from '../data/source.js';
 import { type EvaluateOptions, type Evaluation, evaluate } from '../infer/evaluate.js';
 import { type Prediction, type PredictOptions, predict } from '../infer/predict.js';
+import type { FloatType } from '../native.js';
 import type { ParameterSegment } from '../nn/builder.js';
 import type { Loss } from '../nn/loss.js';
 import type { Network } from '../nn/network.js';
@@ -59,6 +60,11 @@ export class Model {
   /** As the device calls itself, for example 'cpu:portable'. */
   get device(): string {
     return this.#network.stream.device;
+  }
+
+  /** Of the values between layers: 'f32' or 'bf16'. */
+  get dtype(): FloatType {
+    return this.#network.dtype;
   }
 
   get parameters(): readonly ParameterInfo[] {
@@ -168,10 +174,10 @@ export class Model {
     await save(this.#network, check.string(path, 'save: path'));
   }
 
-  /** `selfTest` on the model's device; the model takes no part. */
+  /** `selfTest` on the model's device, in its dtype; the model takes no part. */
   async selfTest(): Promise<SelfTestResult> {
     this.#network.assertAlive();
-    return selfTest({ device: this.device });
+    return selfTest({ device: this.device, dtype: this.dtype });
   }
 
   /** Layers, parameters and their shapes, to be read by people. */

@@ -30,10 +30,11 @@ export async function save(network: Network, path: string): Promise<void> {
   await writeSafetensors(path, tensors, metadata);
 }
 
-function configOf({ input, seed, layers }: Network): ModelConfig {
+function configOf({ input, seed, dtype, layers }: Network): ModelConfig {
   return {
     input: input.kind === 'tokens' ? { vocabulary: input.vocabulary } : { features: input.width },
     seed,
+    dtype,
     layers: layers.map((layer) => layer.toJSON()),
   };
 }

@@ -1,13 +1,21 @@
 import * as check from '../check.js';
+import type { FloatType } from '../native.js';
 import { Layer } from '../nn/layer.js';
 import { Network } from '../nn/network.js';
 import { checkDevice, type DeviceOptions, deviceOptionNames } from './device.js';
+import { checkDtype } from './dtype.js';
 import { checkInput, type InputOptions } from './input.js';
 import { Model } from './model.js';
 
 export interface ModelOptions extends InputOptions, DeviceOptions {
   /** Of initial values, data order and all noise. Default 1. */
   readonly seed?: number | undefined;
+  /**
+   * Of the values between layers, of their gradients and of the operands of products. 'bf16' has the
+   * range of 'f32' and 8 bits of precision; sums, statistics, cell states, parameters and optimizers
+   * stay f32, and so do the arrays that come in and go out. Default 'f32'.
+   */
+  readonly dtype?: FloatType | undefined;
 }
 
 /**
@@ -17,10 +25,11 @@ export interface ModelOptions extends InputOptions, DeviceOptions {
  */
 export async function sequential(options: ModelOptions, layers: readonly Layer[]): Promise<Model> {
   const method = 'sequential';
-  check.options(options, method, ['features', 'vocabulary', 'seed', ...deviceOptionNames]);
+  check.options(options, method, ['features', 'vocabulary', 'seed', 'dtype', ...deviceOptionNames]);
   const network = Network.open({
     ...checkDevice(options, method),
     seed: check.seed(options.seed ?? 1, `${method}: seed`),
+    dtype: checkDtype(options.dtype, `${method}: dtype`),
     input: checkInput(options, method),
     layers: checkLayers(layers, method),
   });

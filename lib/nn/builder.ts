@@ -1,4 +1,4 @@
-import type { NativeStream } from '../native.js';
+import type { FloatType, NativeStream } from '../native.js';
 import { packedBytes } from '../ops/bn_lstm_pack.js';
 import {
   type InputStatistics,
@@ -58,6 +58,7 @@ export interface RecurrentSegment {
   readonly directions: number;
   readonly hidden: number;
   readonly tokens: boolean;
+  readonly dtype: FloatType;
   readonly wx: ParameterSegment;
   readonly wh: ParameterSegment;
   /** Bytes within the array of packed weights. */
@@ -103,8 +104,14 @@ export class Builder implements Blueprint {
   tableCount = 0;
   /** Index of the layer that is being built. */
   layer = 0;
+  /** Whether it is the network's last. */
+  last = false;
 
-  constructor(readonly stream: NativeStream) {}
+  constructor(
+    readonly stream: NativeStream,
+    /** Of activations between layers. */
+    readonly dtype: FloatType,
+  ) {}
 
   parameter(options: ParameterOptions): ParameterSegment {
     const { shape, fill, directions = 1, trainable = true } = options;
@@ -132,7 +139,8 @@ export class Builder implements Blueprint {
     { tokens }: { readonly tokens: boolean },
   ): RecurrentSegment {
     const [directions, hidden] = wh.shape;
-    const sizes = { directions, inputs: wx.shape[1], hidden, tokens };
+    const { dtype } = this;
+    const sizes = { directions, inputs: wx.shape[1], hidden, tokens, dtype };
     const bytes = packedBytes(this.stream, sizes);
     const segment: RecurrentSegment = {
       index: this.recurrent.length,
@@ -140,6 +148,7 @@ export class Builder implements Blueprint {
       directions,
       hidden,
       tokens,
+      dtype,
       wx,
       wh,
       packedOffset: this.packedBytes,

@@ -33,10 +33,11 @@ export class EmbeddingLayer extends Layer {
     const { width, init } = this;
     const shape = [input.vocabulary, width];
     const table = builder.parameter({ name: 'table', shape, fill: init.fill });
+    const { dtype } = builder;
     return {
       output: { kind: 'sequence', width, outcome: 'last-position' },
       forward: (pass, { value }) => ({
-        value: embeddingOp(pass.graph, value, pass.parameter(table)),
+        value: embeddingOp(pass.graph, value, pass.parameter(table), dtype),
       }),
     };
   }

@@ -1,6 +1,6 @@
 import * as check from '../check.js';
 import type { Batch } from '../data/source.js';
-import type { HostArray } from '../native.js';
+import type { FloatType, HostArray } from '../native.js';
 import type { Graph } from '../program/graph.js';
 import { count, type Value } from '../program/value.js';
 import type { Loss } from './loss.js';
@@ -10,6 +10,8 @@ import type { Spec } from './spec.js';
 export interface FeedForm {
   readonly input: Spec;
   readonly output: Spec;
+  /** Of reals that go in. */
+  readonly dtype: FloatType;
   /** Some layer takes its statistics over padding too. */
   readonly paddingIsData: boolean;
 }
@@ -85,14 +87,14 @@ export class Feed {
 
   /** Adds the batch's inputs to a recording, in the device's layout. */
   declare(graph: Graph): FeedValues {
-    const { input, paddingIsData } = this.#form;
+    const { input, dtype, paddingIsData } = this.#form;
     const { size: B, steps: T } = this;
     const lengths = this.inputs.lengths && graph.input('lengths', 'i32', [B]);
     const options = { batchMajor: true, zeroPaddingBy: paddingIsData ? undefined : lengths };
     const sequence =
       input.kind === 'tokens'
         ? graph.input('sequence', 'i32', [T, B], options)
-        : graph.input('sequence', 'f32', [T, B, input.width], options);
+        : graph.input('sequence', dtype, [T, B, input.width], options);
     const rows = this.#rows();
     const batchMajor = rows.length === 2;
     const target = this.#loss?.targetType(rows, widthOf(this.#form.output));

@@ -39,10 +39,12 @@ export class LinearLayer extends Layer {
     const b = this.bias
       ? builder.parameter({ name: 'b', shape: [outputs], fill: zeros().fill })
       : undefined;
+    // What leaves the network keeps its digits: close logits would become equal ones.
+    const dtype = builder.last ? 'f32' : builder.dtype;
     return {
       output: pointwise(input, outputs),
       forward: (pass, { value }) => ({
-        value: linearOp(pass.graph, value, pass.parameter(w), b && pass.parameter(b)),
+        value: linearOp(pass.graph, value, pass.parameter(w), b && pass.parameter(b), dtype),
       }),
     };
   }

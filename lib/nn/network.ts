@@ -1,5 +1,5 @@
 import { BnLstmError } from '../errors.js';
-import { type HostArray, type NativeStream, native } from '../native.js';
+import { type FloatType, type HostArray, type NativeStream, native } from '../native.js';
 import { ProgramCache } from '../program/cache.js';
 import type { Graph } from '../program/graph.js';
 import type { Program } from '../program/program.js';
@@ -23,6 +23,8 @@ export interface NetworkOptions {
   /** 0: the engine's choice. */
   readonly threads: number;
   readonly seed: number;
+  /** Of activations between layers, and of their gradients. */
+  readonly dtype: FloatType;
   readonly input: Spec;
   readonly layers: readonly Layer[];
 }
@@ -39,6 +41,7 @@ export class Network {
   readonly input: Spec;
   readonly output: Spec;
   readonly seed: number;
+  readonly dtype: FloatType;
   readonly layers: readonly Layer[];
   readonly blueprint: Blueprint;
   readonly parameters: Parameters;
@@ -69,15 +72,17 @@ export class Network {
     }
   }
 
-  private constructor(stream: NativeStream, { input, layers, seed }: NetworkOptions) {
+  private constructor(stream: NativeStream, { input, layers, seed, dtype }: NetworkOptions) {
     this.stream = stream;
     this.input = input;
     this.layers = layers;
     this.seed = seed;
-    const builder = new Builder(stream);
+    this.dtype = dtype;
+    const builder = new Builder(stream, dtype);
     let spec = input;
     this.#built = layers.map((layer, index) => {
       builder.layer = index;
+      builder.last = index === layers.length - 1;
       const built = layer.build(builder, spec);
       spec = built.output;
       return built;

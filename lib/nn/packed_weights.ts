@@ -29,12 +29,12 @@ export class PackedWeights {
   /** Records the packing of all of them. */
   record(graph: Graph): void {
     for (const segment of this.blueprint.recurrent) {
-      const { wx, wh, tokens } = segment;
+      const { wx, wh, tokens, dtype } = segment;
       const [x, h] = [wx, wh].map((weights) => {
         const { name, value, shape } = this.parameters.at(weights, false);
         return graph.external(name, value, 'f32', shape);
       });
-      bnLstmPack(graph, { wx: x, wh: h, packed: this.value(graph, segment), tokens });
+      bnLstmPack(graph, { wx: x, wh: h, packed: this.value(graph, segment), tokens, dtype });
     }
   }
 

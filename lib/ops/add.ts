@@ -1,13 +1,13 @@
 import type { Graph } from '../program/graph.js';
 import type { Gradients } from '../program/recording.js';
 import type { Value } from '../program/value.js';
-import { checkOperand } from './operand.js';
+import { checkOperand, checkReal } from './operand.js';
 
-/** y = a + b, f32 of one shape. */
+/** y = a + b, f32 or bf16 of one shape. */
 export function add(graph: Graph, a: Value, b: Value): Value {
-  checkOperand('add', 'a', a, 'f32', a.shape);
-  checkOperand('add', 'b', b, 'f32', a.shape);
-  const y = graph.value('f32', a.shape, 'add');
+  checkReal('add', 'a', a, '[...]');
+  checkOperand('add', 'b', b, a.dtype, a.shape);
+  const y = graph.value(a.dtype, a.shape, 'add');
   // Each summand gets a copy of its own, which is what joining a single part gives.
   const copyTo = (gradients: Gradients, x: Value) => {
     if (!gradients.needs(x)) return;

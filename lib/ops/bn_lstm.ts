@@ -1,4 +1,5 @@
 import { argumentError } from '../check.js';
+import type { FloatType } from '../native.js';
 import type { Graph } from '../program/graph.js';
 import type { Gradients } from '../program/recording.js';
 import type { Shape, Value } from '../program/value.js';
@@ -15,10 +16,10 @@ import {
 
 /** T steps, B rows, D input size (or vocabulary V), H hidden size, R directions. */
 export interface BnLstmOperands {
-  /** [T][B][D] f32; or `tokens` instead: [T][B] i32 in [0, V). */
+  /** [T][B][D] of `dtype`; or `tokens` instead: [T][B] i32 in [0, V). */
   readonly x?: Value | undefined;
   readonly tokens?: Value | undefined;
-  /** u8, as bnLstmPack has left it since `wx` or `wh` changed last. */
+  /** u8, as bnLstmPack with the same `dtype` has left it since `wx` or `wh` changed last. */
   readonly packed: Value;
   /** [R][D][4H] and [R][H][4H], gate order f, i, o, g: where gradients go; read from `packed`. */
   readonly wx: Value;
@@ -63,6 +64,11 @@ export interface BnLstmOptions {
   readonly zoneout: 'sample' | 'expect';
   readonly seed: Seed;
   /**
+   * Of x, y, hT and their gradients, and of the products' operands. States, statistics, parameters
+   * and their gradients are f32 in any case. Default 'f32'.
+   */
+  readonly dtype?: FloatType;
+  /**
    * Steps per chunk: `saved` then holds only h and c at the borders of chunks, and backward computes
    * the rest anew, chunk by chunk. The same bits in less memory and more time. Default 0: all is
    * saved.
@@ -71,12 +77,12 @@ export interface BnLstmOptions {
 }
 
 export interface BnLstmResult {
-  /** h of all steps, [T][B][R*H]. */
+  /** h of all steps, [T][B][R*H], of `dtype`. */
   readonly y: Value;
-  /** h and c after each row's last step, [B][R*H]. */
+  /** h and c after each row's last step, [B][R*H]: h of `dtype`, c f32. */
   readonly hT: Value;
   readonly cT: Value;
-  /** c of all steps, [T][B][R*H]; no gradient flows through it. */
+  /** c of all steps, [T][B][R*H] f32; no gradient flows through it. */
   readonly cAll: Value;
   /** The batch's statistics, S = T; with `norm: 'batch'` and no `population`. */
   readonly statistics?: StatisticsValues;
@@ -96,6 +102,7 @@ export function bnLstm(
 ): BnLstmResult {
   const { steps, batch } = check(operands, options);
   const { directions, hidden, norm, inputStatistics, zoneoutC, zoneoutH } = options;
+  const { dtype = 'f32', recompute = 0 } = options;
   const { population, attempt, ...rest } = operands;
   const width = directions * hidden;
   const random = options.noise > 0 || (options.zoneout === 'sample' && zoneoutC + zoneoutH > 0);
@@ -106,17 +113,18 @@ export function bnLstm(
     norm === 'batch' && !population
       ? mapStatistics((name) => graph.value('f32', shapes[name], name))
       : undefined;
-  const y = graph.value('f32', [steps, batch, width], 'y');
-  const hT = graph.value('f32', [batch, width], 'hT');
+  const y = graph.value(dtype, [steps, batch, width], 'y');
+  const hT = graph.value(dtype, [batch, width], 'hT');
   const cT = graph.value('f32', [batch, width], 'cT');
   const cAll = graph.value('f32', [steps, batch, width], 'cAll');
   const saved = graph.blob('saved');
   const inputs = { ...rest, ...population, ...(random && { attempt }) };
-  const { seed, recompute = 0, ...plain } = options;
+  const { seed, ...plain } = options;
   const nativeOptions = {
     ...plain,
-    recompute,
     ...seedOptions(seed),
+    dtype,
+    recompute,
     ...(operands.tokens && { vocabulary: operands.wx.shape[1] }),
     statistics: population ? 'population' : 'batch',
     stream: random ? graph.nextStream() : 0,
@@ -166,16 +174,17 @@ function destinations(operands: BnLstmOperands, gradients: Gradients) {
 /** Checks every operand against the sizes that x (or tokens), wx and the options give. */
 function check(operands: BnLstmOperands, options: BnLstmOptions) {
   const { x, tokens, wx, population } = operands;
-  const { directions: R, hidden: H, norm, inputStatistics } = options;
+  const { directions: R, hidden: H, norm, inputStatistics, dtype = 'f32' } = options;
   const sequence = x ?? tokens;
   if (sequence === undefined || (x && tokens)) {
     throw argumentError(`${op}: x, tokens`, 'one of them', x ? 'both' : 'none');
   }
   const [steps, batch, inputs] = [...sequence.shape, ...(tokens ? [wx.shape[1]] : [])];
   if (steps === undefined || batch === undefined || inputs === undefined) {
-    throw operandError(op, x ? 'x' : 'tokens', x ? 'f32 [T][B][D]' : 'i32 [T][B]', sequence);
+    const expected = x ? `${dtype} [T][B][D]` : 'i32 [T][B]';
+    throw operandError(op, x ? 'x' : 'tokens', expected, sequence);
   }
-  if (x) checkOperand(op, 'x', x, 'f32', [steps, batch, inputs]);
+  if (x) checkOperand(op, 'x', x, dtype, [steps, batch, inputs]);
   if (tokens) checkOperand(op, 'tokens', tokens, 'i32', [steps, batch]);
 
   const normalised = norm === 'batch';

@@ -1,4 +1,4 @@
-import type { NativeStream } from '../native.js';
+import type { FloatType, NativeStream } from '../native.js';
 import type { Graph } from '../program/graph.js';
 import type { Value } from '../program/value.js';
 import { checkOperand, operandError } from './operand.js';
@@ -12,10 +12,13 @@ export interface BnLstmPackOptions {
   readonly packed: Value;
   /** Whether bnLstm gathers rows of wx by token. */
   readonly tokens: boolean;
+  /** What the products' operands are rounded to: bnLstm's own `dtype`. Default 'f32'. */
+  readonly dtype?: FloatType;
 }
 
 /** Rearranges weights as the engine's bnLstm reads them; to be run after they have changed. */
-export function bnLstmPack(graph: Graph, { wx, wh, packed, tokens }: BnLstmPackOptions): void {
+export function bnLstmPack(graph: Graph, packing: BnLstmPackOptions): void {
+  const { wx, wh, packed, tokens, dtype = 'f32' } = packing;
   const [directions, hidden] = wh.shape;
   const inputs = wx.shape[1];
   if (directions === undefined || hidden === undefined) {
@@ -28,7 +31,7 @@ export function bnLstmPack(graph: Graph, { wx, wh, packed, tokens }: BnLstmPackO
     name: 'bnLstmPack',
     inputs: { wx, wh },
     outputs: { packed },
-    options: { tokens },
+    options: { tokens, dtype },
   });
 }
 
@@ -38,17 +41,18 @@ export interface PackedSize {
   readonly inputs: number;
   readonly hidden: number;
   readonly tokens: boolean;
+  readonly dtype?: FloatType;
 }
 
 /** Bytes of packed weights on this stream's engine. */
 export function packedBytes(
   stream: NativeStream,
-  { directions, inputs, hidden, tokens }: PackedSize,
+  { directions, inputs, hidden, tokens, dtype = 'f32' }: PackedSize,
 ): number {
   const operands = {
     wx: { dtype: 'f32', shape: [directions, inputs, 4 * hidden] },
     wh: { dtype: 'f32', shape: [directions, hidden, 4 * hidden] },
     packed: { dtype: 'u8', shape: [0] },
   } as const;
-  return stream.sizes({ name: 'bnLstmPack', operands, options: { tokens } }).packed;
+  return stream.sizes({ name: 'bnLstmPack', operands, options: { tokens, dtype } }).packed;
 }

@@ -1,7 +1,7 @@
 import type { Graph } from '../program/graph.js';
 import type { Value } from '../program/value.js';
 import { type CountedRows, checkCountedRows } from './counted_rows.js';
-import { checkOperand, operandError } from './operand.js';
+import { checkOperand, checkReal, operandError } from './operand.js';
 
 export interface CrossEntropyResult {
   /** [1]: mean over the rows that count, in nats; 0 if there are none. */
@@ -12,7 +12,10 @@ export interface CrossEntropyResult {
   readonly counted: Value;
 }
 
-/** Softmax cross-entropy: logits [B][C] or [T][B][C], targets [B] or [T][B] i32 in [0, C). */
+/**
+ * Softmax cross-entropy: logits [B][C] or [T][B][C], f32 or bf16, targets [B] or [T][B] i32 in
+ * [0, C).
+ */
 export function crossEntropy(
   graph: Graph,
   logits: Value,
@@ -21,8 +24,9 @@ export function crossEntropy(
 ): CrossEntropyResult {
   const op = 'crossEntropy';
   const rows = logits.shape.slice(0, -1);
-  if (logits.dtype !== 'f32' || rows.length < 1 || rows.length > 2) {
-    throw operandError(op, 'logits', 'f32 [B][C] or [T][B][C]', logits);
+  checkReal(op, 'logits', logits, '[B][C] or [T][B][C]');
+  if (rows.length < 1 || rows.length > 2) {
+    throw operandError(op, 'logits', 'f32 or bf16 [B][C] or [T][B][C]', logits);
   }
   checkOperand(op, 'targets', targets, 'i32', rows);
   checkCountedRows(op, rows, { mask, lengths });

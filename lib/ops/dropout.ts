@@ -1,7 +1,7 @@
 import { argumentError } from '../check.js';
 import type { Graph } from '../program/graph.js';
 import type { Value } from '../program/value.js';
-import { checkOperand, operandError } from './operand.js';
+import { checkOperand, checkReal } from './operand.js';
 import { type Seed, seedOptions } from './seed.js';
 
 export interface DropoutOptions {
@@ -12,15 +12,15 @@ export interface DropoutOptions {
   readonly attempt: Value;
 }
 
-/** Inverted dropout: y = x / (1 - rate) in the elements that stay. */
+/** Inverted dropout: y = x / (1 - rate) in the elements that stay. x f32 or bf16. */
 export function dropout(graph: Graph, x: Value, { rate, seed, attempt }: DropoutOptions): Value {
   if (!(rate >= 0 && rate < 1)) {
     throw argumentError('dropout: rate', 'a number in [0, 1)', `${rate}`);
   }
-  if (x.dtype !== 'f32') throw operandError('dropout', 'x', 'f32 [...]', x);
+  checkReal('dropout', 'x', x, '[...]');
   checkOperand('dropout', 'attempt', attempt, 'i32', [1]);
   const options = { rate, ...seedOptions(seed), stream: graph.nextStream() };
-  const y = graph.value('f32', x.shape, 'dropout');
+  const y = graph.value(x.dtype, x.shape, 'dropout');
   graph.record({
     name: 'dropout',
     inputs: { x, attempt },

@@ -1,7 +1,7 @@
 import type { Graph } from '../program/graph.js';
 import type { Value } from '../program/value.js';
 import { type CountedRows, checkCountedRows } from './counted_rows.js';
-import { checkOperand, operandError } from './operand.js';
+import { checkOperand, checkReal, operandError } from './operand.js';
 
 export interface MeanSquaredErrorResult {
   /** [1]: mean over the elements of the rows that count; 0 if there are none. */
@@ -10,7 +10,10 @@ export interface MeanSquaredErrorResult {
   readonly counted: Value;
 }
 
-/** Mean of (prediction - target)^2: both [B][C] or [T][B][C]. No gradient flows to the target. */
+/**
+ * Mean of (prediction - target)^2: prediction [B][C] or [T][B][C], f32 or bf16, target of that
+ * shape, f32. No gradient flows to the target.
+ */
 export function meanSquaredError(
   graph: Graph,
   prediction: Value,
@@ -19,8 +22,9 @@ export function meanSquaredError(
 ): MeanSquaredErrorResult {
   const op = 'meanSquaredError';
   const rows = prediction.shape.slice(0, -1);
-  if (prediction.dtype !== 'f32' || rows.length < 1 || rows.length > 2) {
-    throw operandError(op, 'prediction', 'f32 [B][C] or [T][B][C]', prediction);
+  checkReal(op, 'prediction', prediction, '[B][C] or [T][B][C]');
+  if (rows.length < 1 || rows.length > 2) {
+    throw operandError(op, 'prediction', 'f32 or bf16 [B][C] or [T][B][C]', prediction);
   }
   checkOperand(op, 'target', target, 'f32', prediction.shape);
   checkCountedRows(op, rows, { mask, lengths });

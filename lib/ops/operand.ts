@@ -15,6 +15,13 @@ export function checkOperand(
   }
 }
 
+/** Throws the same unless a value is an activation, f32 or bf16; `shape` in words. */
+export function checkReal(op: string, operand: string, value: Value, shape: string): void {
+  if (value.dtype !== 'f32' && value.dtype !== 'bf16') {
+    throw operandError(op, operand, `f32 or bf16 ${shape}`, value);
+  }
+}
+
 /** The error of an operand whose type has no place in the op, `expected` in words. */
 export function operandError(op: string, operand: string, expected: string, value: Value) {
   return argumentError(`${op}: ${operand}`, expected, formatType(value.dtype, value.shape));

@@ -4,7 +4,7 @@ import { type Buffer, type Plan, plan } from './plan.js';
 import { Program } from './program.js';
 import { prune } from './prune.js';
 import type { RecordedOp, Recording } from './recording.js';
-import { byteLength, type Shape, type Value } from './value.js';
+import { byteLength, hostTypeOf, type Shape, type Value } from './value.js';
 
 /** What is known once a recording has been planned; what Program runs and describes. */
 export interface Layout {
@@ -24,21 +24,20 @@ export function compile(recording: Recording): Program {
   const { stream, inputs, outputs } = recording;
   const layout = lay(recording);
   const { locationOf } = layout;
+  const transfer = (value: Value) => ({
+    dtype: value.dtype,
+    hostDtype: hostTypeOf(value.dtype),
+    shape: value.shape,
+    location: locationOf(value),
+  });
   const native = stream.program({
     ops: layout.ops.map((op) => nativeOp(op, layout.shapeOf, locationOf)),
     inputs: inputs.map(({ value, batchMajor, lengths }) => ({
-      dtype: value.dtype,
-      shape: value.shape,
-      location: locationOf(value),
+      ...transfer(value),
       batchMajor,
       ...(lengths && { lengths: inputs.findIndex((input) => input.value === lengths) }),
     })),
-    outputs: outputs.map(({ value, batchMajor }) => ({
-      dtype: value.dtype,
-      shape: value.shape,
-      location: locationOf(value),
-      batchMajor,
-    })),
+    outputs: outputs.map(({ value, batchMajor }) => ({ ...transfer(value), batchMajor })),
     arenaBytes: layout.arenaBytes,
   });
   return new Program(native, layout);

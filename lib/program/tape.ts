@@ -57,7 +57,8 @@ class Tape implements Gradients {
   }
 
   into(input: Value): Value {
-    const temporary = () => this.graph.value('f32', input.shape, `d(${input.label})`);
+    // A gradient has the type of what it is the gradient of.
+    const temporary = () => this.graph.value(input.dtype, input.shape, `d(${input.label})`);
     if (!input.requiresGradient) return temporary();
     const sum = this.#gradients.get(input);
     if (sum === undefined) {

@@ -47,9 +47,14 @@ export function formatType(dtype: DType, shape: Shape): string {
   return `${dtype} ${shape.map((extent) => `[${extent}]`).join('')}`;
 }
 
-const hostArrays = { f32: Float32Array, bf16: Uint16Array, i32: Int32Array, u8: Uint8Array };
+/** The host's type of a value: JavaScript has no bf16, the copy converts. */
+export function hostTypeOf(dtype: DType): Exclude<DType, 'bf16'> {
+  return dtype === 'bf16' ? 'f32' : dtype;
+}
 
-/** The class of the host's arrays of a dtype (bf16: the upper halves of float32 bits). */
+const hostArrays = { f32: Float32Array, i32: Int32Array, u8: Uint8Array };
+
+/** The class of the host's arrays for values of a dtype. */
 export function hostArrayOf(dtype: DType): new (length: number) => HostArray {
-  return hostArrays[dtype];
+  return hostArrays[hostTypeOf(dtype)];
 }

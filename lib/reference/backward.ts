@@ -9,6 +9,7 @@ import {
 import { inputProductBackward } from './input.js';
 import { add, addTransposedProduct, multiplyTransposed, sumRows } from './matrix.js';
 import { normaliseBackward } from './normalise.js';
+import { roundedWeights, rounding } from './rounding.js';
 import { keptFraction } from './zoneout.js';
 
 export interface UpstreamGradients {
@@ -27,7 +28,8 @@ export function backward(
   upstream: UpstreamGradients,
 ): BnLstmGradients {
   const { options, rows, input, inputs, steps, tokens } = out.cache;
-  const p = completeParameters(parameters, options);
+  const round = rounding(options);
+  const p = roundedWeights(completeParameters(parameters, options), round);
   const { T, B, H, zoneoutC, zoneoutH } = options;
   const G = 4 * H;
   const zeros = (size: number) => new Float64Array(size);
@@ -84,8 +86,9 @@ export function backward(
     const throughRecurrent = normaliseBackward(dP, p.gammaH, recurrent);
     add(gradient.b, throughRecurrent.dBeta);
     add(gammaH, throughRecurrent.dGamma);
-    addTransposedProduct(gradient.wh, hPrevious, throughRecurrent.dx, B, H, G);
-    dhCarry = multiplyTransposed(throughRecurrent.dx, p.wh, B, G, H);
+    const dA = round(throughRecurrent.dx);
+    addTransposedProduct(gradient.wh, hPrevious, dA, B, H, G);
+    dhCarry = multiplyTransposed(dA, p.wh, B, G, H);
     add(dhCarry, dhPrevious);
     dcCarry = dcPrevious;
   }
@@ -97,7 +100,7 @@ export function backward(
     const dP = dPAll.subarray(k * size, (k + 1) * size);
     const throughInput = normaliseBackward(dP, p.gammaX, normalised);
     add(gammaX, throughInput.dGamma);
-    dB.set(throughInput.dx, k * size);
+    dB.set(round(throughInput.dx), k * size);
   });
   const { wx, x } = inputProductBackward(dB, input, p.wx, options, rows);
 

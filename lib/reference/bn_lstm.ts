@@ -15,9 +15,11 @@ import {
   type Statistics,
   type Zoneout,
 } from './contract.js';
+import { type Gates, gatesOf } from './gates.js';
 import { type InputProduct, inputProduct } from './input.js';
 import { multiply, selectRows } from './matrix.js';
 import { type Normalised, normaliser } from './normalise.js';
+import { kept, keptGates, roundedWeights, rounding } from './rounding.js';
 import { type Rows, rowsOf } from './rows.js';
 import type { RowCounts } from './statistics.js';
 import { keptFraction, mix } from './zoneout.js';
@@ -26,14 +28,10 @@ export { backward } from './backward.js';
 export type * from './contract.js';
 
 /** What one time step saves for backward; all [B][H] but the two normalisations. */
-export interface Step {
+export interface Step extends Gates {
   /** Rows outside the state statistics are zero. */
   hPrevious: Float64Array;
   cPrevious: Float64Array;
-  f: Float64Array;
-  i: Float64Array;
-  o: Float64Array;
-  g: Float64Array;
   /** tanh(γ_c ĉ + β_c) */
   tanhC: Float64Array;
   recurrent: Normalised;
@@ -64,9 +62,6 @@ export interface BnLstmOutput {
   cache: Cache;
 }
 
-/** Overflow-safe: exp(-x) = Infinity gives 0. */
-const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
-
 /** x: [T][B][D], or tokens [T][B]. h0, c0: learned [H], or rows [B][H] (any noise already added). */
 export function forward(
   parameters: LstmParameters,
@@ -77,7 +72,8 @@ export function forward(
 ): BnLstmOutput {
   const { T, B, H } = options;
   const G = 4 * H;
-  const p = completeParameters(parameters, options);
+  const round = rounding(options);
+  const p = roundedWeights(completeParameters(parameters, options), round);
   const rows = rowsOf(options);
   const normalise = normaliser(options);
   const input = inputProduct(x, p.wx, options, rows);
@@ -92,7 +88,7 @@ export function forward(
   });
   const inputHat = concatenate(inputs.map(({ hat }) => hat));
 
-  let h = initialRows(h0, B, H);
+  let h = round(initialRows(h0, B, H));
   let c = initialRows(c0, B, H);
   const y = new Float64Array(T * B * H);
   const cAll = new Float64Array(T * B * H);
@@ -100,45 +96,43 @@ export function forward(
   for (let s = 0; s < T; s++) {
     const running = rows.running.subarray(s * B, (s + 1) * B);
     const taking = rows.state.subarray(s * B, (s + 1) * B);
-    const kept = (zoneout: Zoneout | undefined, k: number) => keptFraction(zoneout, s, k, B * H);
+    const keeps = (zoneout: Zoneout | undefined, k: number) => keptFraction(zoneout, s, k, B * H);
     const [cPrevious, hPrevious] = [c, selectRows(h, taking, H)];
     const recurrent = normalise(multiply(hPrevious, p.wh, B, H, G), taking, 'recurrent', () => s);
 
-    const [f, i, o, g, tanhC] = Array.from({ length: 5 }, () => new Float64Array(B * H));
+    const bHat = inputHat.subarray(s * B * G, (s + 1) * B * G);
+    const gates = gatesOf(recurrent.hat, bHat, p, running);
+    const { f, i, o, g } = gates;
     c = cPrevious.slice();
     for (let k = 0; k < B * H; k++) {
-      const n = Math.floor(k / H);
-      if (!running[n]) continue;
-      const preactivation = (gate: number) => {
-        const column = gate * H + (k % H);
-        const aHat = recurrent.hat[n * G + column];
-        const bHat = inputHat[(s * B + n) * G + column];
-        return p.gammaH[column] * aHat + p.gammaX[column] * bHat + p.b[column];
-      };
-      f[k] = sigmoid(preactivation(0));
-      i[k] = sigmoid(preactivation(1));
-      o[k] = sigmoid(preactivation(2));
-      g[k] = Math.tanh(preactivation(3));
-      c[k] = mix(kept(options.zoneoutC, k), cPrevious[k], f[k] * cPrevious[k] + i[k] * g[k]);
+      if (!running[Math.floor(k / H)]) continue;
+      c[k] = mix(keeps(options.zoneoutC, k), cPrevious[k], f[k] * cPrevious[k] + i[k] * g[k]);
     }
 
     const cell = normalise(c, taking, 'cell', () => s);
+    const tanhC = new Float64Array(B * H);
     h = h.slice();
     for (let k = 0; k < B * H; k++) {
       if (!running[Math.floor(k / H)]) continue;
       tanhC[k] = Math.tanh(p.gammaC[k % H] * cell.hat[k] + p.betaC[k % H]);
-      h[k] = mix(kept(options.zoneoutH, k), h[k], o[k] * tanhC[k]);
+      h[k] = mix(keeps(options.zoneoutH, k), h[k], o[k] * tanhC[k]);
     }
+    h = round(h);
 
     for (let n = 0; n < B; n++) {
       const at = (rows.position(s, n) * B + n) * H;
       y.set(h.subarray(n * H, (n + 1) * H), at);
       cAll.set(c.subarray(n * H, (n + 1) * H), at);
     }
-    steps.push({ hPrevious, cPrevious, f, i, o, g, tanhC, recurrent, cell });
+    steps.push({
+      ...{ hPrevious, cPrevious, tanhC, cell },
+      ...(options.round ? keptGates(recurrent.hat, bHat, p, running, options) : gates),
+      recurrent: kept(recurrent, round),
+    });
   }
   const tokens = x instanceof Int32Array;
-  const cache: Cache = { options, tokens, rows, input, inputs, steps };
+  const savedInputs = inputs.map((normalised) => kept(normalised, round));
+  const cache: Cache = { options, tokens, rows, input, inputs: savedInputs, steps };
   return { y, c: cAll, hT: h, cT: c, ...statisticsOf(cache), cache };
 }
 

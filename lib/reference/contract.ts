@@ -63,6 +63,11 @@ export interface BnLstmOptions {
   reverse?: boolean;
   zoneoutC?: Zoneout;
   zoneoutH?: Zoneout;
+  /**
+   * What a value becomes where the bf16 op rounds it (rounding.ts says where), x, dy and dhT apart,
+   * which come rounded. Default: the identity.
+   */
+  round?: (value: number) => number;
 }
 
 export interface BnLstmGradients extends BnLstmParameters {

@@ -75,6 +75,8 @@ Transfer ReadTransfer(const Napi::Value& value, const Stream& stream) {
   transfer.batch_major = object.Get("batchMajor").ToBoolean();
   const Napi::Value lengths = object.Get("lengths");
   if (!lengths.IsUndefined()) transfer.lengths = ReadCount(lengths, "lengths");
+  const Napi::Value host_dtype = object.Get("hostDtype");
+  if (!host_dtype.IsUndefined()) transfer.host_dtype = ReadDType(host_dtype);
   return transfer;
 }
 

@@ -32,8 +32,7 @@ std::vector<const void*> ReadHostArrays(const Napi::Value& value,
   for (const Transfer& transfer : transfers) {
     const size_t i = memory.size();
     const Napi::Value array = value.As<Napi::Array>().Get(static_cast<uint32_t>(i));
-    memory.push_back(ReadHostArray(array, transfer.dtype,
-                                   static_cast<size_t>(Count(transfer.shape)),
+    memory.push_back(ReadHostArray(array, transfer.host(), static_cast<size_t>(transfer.count()),
                                    what + " " + std::to_string(i))
                          .data);
   }

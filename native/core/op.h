@@ -32,6 +32,13 @@ class OpArguments {
   Tensor Optional(const std::string& key, DType dtype, const Shape& shape) const {
     return Find(key).present ? Required(key, dtype, shape) : Tensor{};
   }
+  /// An activation or its gradient: f32 or bf16, as the program's maker chose.
+  Tensor RequiredReal(const std::string& key, const Shape& shape) const {
+    const DType dtype = Find(key).dtype;
+    Assert(dtype == DType::kF32 || dtype == DType::kBF16,
+           name + ": the operand '" + key + "' must be f32 or bf16");
+    return Required(key, dtype, shape);
+  }
   /// The operand as it is, or one that is not `present`. For reading sizes off its shape.
   Tensor Find(const std::string& key) const {
     auto found = operands.find(key);

@@ -16,10 +16,39 @@ std::byte* Address(const Location& location, const Arena& arena) {
   return (location.array ? location.array->data() : arena.data()) + location.offset;
 }
 
-/// Bytes of one element [t][n] of a sequence.
+/// Bytes of one element [t][n] of a sequence on the device.
 size_t StepWidth(const Transfer& transfer) {
   return transfer.bytes() / static_cast<size_t>(transfer.shape[0] * transfer.shape[1]);
 }
+
+/// The host's values as the device wants them.
+void ToDevice(const Transfer& input, std::byte* to, const std::byte* host) {
+  const int64_t batch = input.batch_major ? input.shape[1] : 1;
+  const int64_t steps = input.batch_major ? input.shape[0] : 1;
+  if (input.converted()) {
+    TransposeToBf16(reinterpret_cast<uint16_t*>(to), reinterpret_cast<const float*>(host), batch,
+                    steps, input.count() / (batch * steps));
+  } else if (input.batch_major) {
+    Transpose(to, host, batch, steps, StepWidth(input));
+  } else {
+    std::memcpy(to, host, input.bytes());
+  }
+}
+
+/// The device's values, which are not those of the host, as the host wants them.
+void ToHost(const Transfer& output, std::byte* to, const std::byte* device) {
+  const int64_t batch = output.batch_major ? output.shape[1] : 1;
+  const int64_t steps = output.batch_major ? output.shape[0] : 1;
+  if (output.converted()) {
+    TransposeFromBf16(reinterpret_cast<float*>(to), reinterpret_cast<const uint16_t*>(device),
+                      steps, batch, output.count() / (batch * steps));
+  } else {
+    Transpose(to, device, steps, batch, StepWidth(output));
+  }
+}
+
+/// Whether the host has other bytes than the device.
+bool Differs(const Transfer& output) { return output.batch_major || output.converted(); }
 
 }  // namespace
 
@@ -43,13 +72,10 @@ Program::Program(std::shared_ptr<const Engine> engine, ProgramDescription descri
       Check(*operand.location, operand.dtype, operand.shape, what);
     }
   }
-  size_t turn_bytes = 0;
+  size_t raw_bytes = 0;
   for (const Transfer& input : inputs()) {
     const std::string what = "input " + std::to_string(given_.size());
-    Check(input.location, input.dtype, input.shape, what);
-    Assert(input.bytes() > 0, what + " is empty");
-    Assert(input.shape.size() >= 2 || !(input.batch_major || input.lengths),
-           what + " has no steps and rows");
+    Check(input, what);
     if (input.lengths) {
       Assert(*input.lengths < inputs().size(), what + " has no lengths");
       const Transfer& lengths = inputs()[*input.lengths];
@@ -61,15 +87,23 @@ Program::Program(std::shared_ptr<const Engine> engine, ProgramDescription descri
   }
   for (const Transfer& output : outputs()) {
     const std::string what = "output " + std::to_string(results_.size());
-    Check(output.location, output.dtype, output.shape, what);
-    Assert(output.bytes() > 0, what + " is empty");
-    Assert(output.shape.size() >= 2 || !output.batch_major, what + " has no steps and rows");
-    if (output.batch_major) turn_bytes = std::max(turn_bytes, output.bytes());
-    results_.push_back({staging_bytes_, output.bytes()});
-    staging_bytes_ += Aligned(output.bytes());
+    Check(output, what);
+    if (Differs(output)) raw_bytes = std::max(raw_bytes, output.bytes());
+    results_.push_back({staging_bytes_, output.host_bytes()});
+    staging_bytes_ += Aligned(output.host_bytes());
   }
-  turn_offset_ = staging_bytes_;
-  staging_bytes_ += turn_bytes;
+  raw_offset_ = staging_bytes_;
+  staging_bytes_ += raw_bytes;
+}
+
+void Program::Check(const Transfer& transfer, const std::string& what) {
+  Check(transfer.location, transfer.dtype, transfer.shape, what);
+  Assert(transfer.bytes() > 0, what + " is empty");
+  Assert(transfer.shape.size() >= 2 || !(transfer.batch_major || transfer.lengths),
+         what + " has no steps and rows");
+  Assert(
+      !transfer.converted() || (transfer.dtype == DType::kBF16 && transfer.host() == DType::kF32),
+      what + " has a type that is not converted");
 }
 
 void Program::Check(const Location& location, DType dtype, const Shape& shape,
@@ -103,11 +137,7 @@ void Program::CopyIn(const std::vector<const void*>& from, std::byte* staging) c
     const Transfer& input = inputs()[i];
     const auto* const host = static_cast<const std::byte*>(from[i]);
     std::byte* const to = staging + given_[i].offset;
-    if (input.batch_major) {
-      Transpose(to, host, input.shape[1], input.shape[0], StepWidth(input));
-    } else {
-      std::memcpy(to, host, input.bytes());
-    }
+    ToDevice(input, to, host);
     if (input.lengths) {
       ZeroPadding(to, input.shape[0], input.shape[1], StepWidth(input),
                   static_cast<const int32_t*>(from[*input.lengths]));
@@ -126,11 +156,9 @@ void Program::Run(const Arena& arena, std::byte* staging, const RunContext& cont
   for (size_t i = 0; i < outputs().size(); ++i) {
     const Transfer& output = outputs()[i];
     std::byte* const to = staging + results_[i].offset;
-    std::byte* const raw = output.batch_major ? staging + turn_offset_ : to;
+    std::byte* const raw = Differs(output) ? staging + raw_offset_ : to;
     engine_->Download(raw, Address(output.location, arena), output.bytes());
-    if (output.batch_major) {
-      Transpose(to, raw, output.shape[0], output.shape[1], StepWidth(output));
-    }
+    if (Differs(output)) ToHost(output, to, raw);
   }
 }
 

@@ -32,15 +32,21 @@ struct OpDescription {
   OpArguments Bind(const Arena* arena) const;
 };
 
-/// A value that crosses between host and device at every run.
+/// A value that crosses between host and device at every run. The host may have f32 for the device's
+/// bf16: it is rounded on the way in and widened on the way out. Else both have the same type.
 struct Transfer {
-  DType dtype = DType::kF32;
-  Shape shape;  // the device's, time-major
+  DType dtype = DType::kF32;  // the device's
+  Shape shape;                // the device's, time-major
   Location location;
   bool batch_major = false;       // the host has [B][T]... for the device's [T][B]...
   std::optional<size_t> lengths;  // inputs: by which other input [B] i32 padding is zeroed
+  std::optional<DType> host_dtype = std::nullopt;  // absent: as the device's
 
-  size_t bytes() const { return static_cast<size_t>(Count(shape)) * ByteSize(dtype); }
+  DType host() const { return host_dtype.value_or(dtype); }
+  bool converted() const { return host() != dtype; }
+  int64_t count() const { return Count(shape); }
+  size_t bytes() const { return static_cast<size_t>(count()) * ByteSize(dtype); }
+  size_t host_bytes() const { return static_cast<size_t>(count()) * ByteSize(host()); }
 };
 
 /// A part of the staging memory, in bytes.
@@ -70,7 +76,7 @@ class Program {
   void Bind(const Arena& arena);
 
   /// What a run needs of staging memory: all inputs as the device wants them, all outputs as the
-  /// host does, and room to turn an output round.
+  /// host does, and room for an output as the device has it where the two differ.
   size_t staging_bytes() const { return staging_bytes_; }
   /// Lays the host's arrays, one for each input, into the staging memory.
   void CopyIn(const std::vector<const void*>& from, std::byte* staging) const;
@@ -81,12 +87,13 @@ class Program {
 
  private:
   void Check(const Location& location, DType dtype, const Shape& shape, const std::string& what);
+  void Check(const Transfer& transfer, const std::string& what);
 
   std::shared_ptr<const Engine> engine_;
   ProgramDescription description_;
   std::vector<std::shared_ptr<Array>> arrays_;  // each once
   std::vector<Span> given_, results_;           // in staging, by input and by output
-  size_t turn_offset_ = 0, staging_bytes_ = 0;
+  size_t raw_offset_ = 0, staging_bytes_ = 0;
   std::unique_ptr<Executable> executable_;
   uint64_t generation_ = 0;  // of the arena that executable_ has addresses into
 };

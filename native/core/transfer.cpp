@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/bf16.h"
+
 namespace bnlstm {
 namespace {
 
@@ -50,6 +52,22 @@ void Transpose(std::byte* to, const std::byte* from, int64_t rows, int64_t colum
         std::memcpy(to + target * width, from + source * width, width);
       });
   }
+}
+
+void TransposeToBf16(uint16_t* to, const float* from, int64_t rows, int64_t columns,
+                     int64_t width) {
+  if (rows == 1 || columns == 1) return ToBf16(to, from, rows * columns * width);
+  ForBlocks(rows, columns, [=](int64_t target, int64_t source) {
+    ToBf16(to + target * width, from + source * width, width);
+  });
+}
+
+void TransposeFromBf16(float* to, const uint16_t* from, int64_t rows, int64_t columns,
+                       int64_t width) {
+  if (rows == 1 || columns == 1) return FromBf16(to, from, rows * columns * width);
+  ForBlocks(rows, columns, [=](int64_t target, int64_t source) {
+    FromBf16(to + target * width, from + source * width, width);
+  });
 }
 
 void ZeroPadding(std::byte* data, int64_t steps, int64_t batch, size_t width,

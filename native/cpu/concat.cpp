@@ -1,5 +1,4 @@
-#include <algorithm>
-
+#include "cpu/elements.h"
 #include "cpu/kernels.h"
 #include "cpu/parallel.h"
 
@@ -8,14 +7,14 @@ namespace bnlstm::cpu {
 void Run(const ops::Concat& op, const Context& context) {
   ParallelFor(context, op.rows, kMove * static_cast<double>(op.width), [&](Range range) {
     for (int64_t row = range.begin; row < range.end; ++row) {
-      float* whole = op.whole.f32() + row * op.width;
+      int64_t whole = row * op.width;
       for (size_t k = 0; k < op.widths.size(); whole += op.widths[k++]) {
         if (!op.parts[k]) continue;
-        float* part = op.parts[k].f32() + row * op.widths[k];
+        const int64_t count = op.widths[k], part = row * count;
         if (op.backward) {
-          std::copy(whole, whole + op.widths[k], part);
+          Copy(op.parts[k], part, op.whole, whole, count);
         } else {
-          std::copy(part, part + op.widths[k], whole);
+          Copy(op.whole, whole, op.parts[k], part, count);
         }
       }
     }

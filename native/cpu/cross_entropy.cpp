@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "cpu/counted_rows.h"
+#include "cpu/elements.h"
 #include "cpu/kernels.h"
 #include "cpu/parallel.h"
 #include "cpu/simd/clones.h"
@@ -63,12 +64,12 @@ BNLSTM_INLINE bool IsLargest(const float* logits, int64_t classes, int64_t targe
 }
 
 BNLSTM_CLONES
-LossSums CrossEntropyRows(const ops::CrossEntropy& op, int64_t begin, int64_t end) {
+LossSums CrossEntropyRows(const ops::CrossEntropy& op, Reader& read, int64_t begin, int64_t end) {
   LossSums sums;
   for (int64_t row = begin; row < end; ++row) {
     if (!op.Counts(row)) continue;
     const int64_t target = op.targets.i32()[row];
-    const float* logits = op.logits.f32() + row * op.classes;
+    const float* logits = read.At(row * op.classes, op.classes);
     const Softmax softmax = FindSoftmax(logits, op.classes);
     sums.loss += std::log(static_cast<double>(softmax.sum)) +
                  (static_cast<double>(softmax.max) - static_cast<double>(logits[target]));
@@ -79,17 +80,17 @@ LossSums CrossEntropyRows(const ops::CrossEntropy& op, int64_t begin, int64_t en
 }
 
 BNLSTM_CLONES
-void CrossEntropyGradient(const ops::CrossEntropyBackward& op, float scale, int64_t begin,
-                          int64_t end) {
+void CrossEntropyGradient(const ops::CrossEntropyBackward& op, float scale, Reader& read,
+                          Writer& write, int64_t begin, int64_t end) {
   const int64_t classes = op.classes;
   for (int64_t row = begin; row < end; ++row) {
-    float* gradient = op.dlogits.f32() + row * classes;
     if (!op.Counts(row)) {
-      std::fill(gradient, gradient + classes, 0.0f);
+      Zero(op.dlogits, row * classes, classes);
       continue;
     }
+    float* gradient = write.At(row * classes);
     const int64_t target = op.targets.i32()[row];
-    const float* logits = op.logits.f32() + row * classes;
+    const float* logits = read.At(row * classes, classes);
     const Softmax softmax = FindSoftmax(logits, classes);
     const Vec max = Splat(softmax.max), inverse = Splat(1.0f / softmax.sum);
     float probabilities[kLanes];
@@ -100,6 +101,7 @@ void CrossEntropyGradient(const ops::CrossEntropyBackward& op, float scale, int6
         gradient[c + i] = scale * (probabilities[i] - (c + i == target ? 1.0f : 0.0f));
       }
     }
+    write.Store(row * classes, classes);
   }
 }
 
@@ -109,7 +111,8 @@ void Run(const ops::CrossEntropy& op, const Context& context) {
   const double operations = kExponential * static_cast<double>(op.classes);
   const LossSums total = SumBlocks(op.rows, operations, context, [&](int64_t begin, int64_t end) {
     CheckTargets(op, begin, end);
-    return CrossEntropyRows(op, begin, end);
+    Reader read(op.logits, op.classes);
+    return CrossEntropyRows(op, read, begin, end);
   });
   op.loss.f32()[0] = Mean(total.loss, total.counted);
   op.correct.f32()[0] = static_cast<float>(total.correct);
@@ -120,7 +123,9 @@ void Run(const ops::CrossEntropyBackward& op, const Context& context) {
   const float scale = op.dloss.f32()[0] / op.counted.f32()[0];  // unused if no row counts
   ParallelFor(context, op.rows, kExponential * static_cast<double>(op.classes), [&](Range range) {
     CheckTargets(op, range.begin, range.end);
-    CrossEntropyGradient(op, scale, range.begin, range.end);
+    Reader read(op.logits, op.classes);
+    Writer write(op.dlogits, op.classes);
+    CrossEntropyGradient(op, scale, read, write, range.begin, range.end);
   });
 }
 

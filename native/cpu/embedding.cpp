@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "cpu/elements.h"
 #include "cpu/kernels.h"
 #include "cpu/parallel.h"
 
@@ -19,8 +20,8 @@ int64_t Token(const Tensor& tokens, int64_t place, int64_t vocabulary) {
 void Run(const ops::Embedding& op, const Context& context) {
   ParallelFor(context, op.count, kMove * static_cast<double>(op.width), [&](Range range) {
     for (int64_t i = range.begin; i < range.end; ++i) {
-      const float* from = op.table.f32() + Token(op.tokens, i, op.vocabulary) * op.width;
-      std::copy(from, from + op.width, op.y.f32() + i * op.width);
+      const int64_t token = Token(op.tokens, i, op.vocabulary);
+      Copy(op.y, i * op.width, op.table, token * op.width, op.width);
     }
   });
 }
@@ -31,14 +32,15 @@ void Run(const ops::EmbeddingBackward& op, const Context& context) {
   const double moves = static_cast<double>(kLine * (op.count + op.vocabulary));
   ParallelFor(context, lines, kMove * moves, [&](Range range) {
     const int64_t begin = range.begin * kLine, end = std::min(range.end * kLine, op.width);
+    const int64_t columns = end - begin;
+    Reader read(op.dy, columns);
     for (int64_t v = 0; v < op.vocabulary; ++v) {
-      float* row = op.dtable.f32() + v * op.width;
-      std::fill(row + begin, row + end, 0.0f);
+      Zero(op.dtable, v * op.width + begin, columns);
     }
     for (int64_t i = 0; i < op.count; ++i) {
-      float* row = op.dtable.f32() + Token(op.tokens, i, op.vocabulary) * op.width;
-      const float* dy = op.dy.f32() + i * op.width;
-      for (int64_t e = begin; e < end; ++e) row[e] += dy[e];
+      float* sum = op.dtable.f32() + Token(op.tokens, i, op.vocabulary) * op.width + begin;
+      const float* dy = read.At(i * op.width + begin, columns);
+      for (int64_t e = 0; e < columns; ++e) sum[e] += dy[e];
     }
   });
 }

@@ -50,6 +50,7 @@ const std::map<std::string, Entry>& Entries() {
       {"bnLstmPack", EntryFor<ops::BnLstmPack>()},
       {"carryState", EntryFor<ops::CarryState>()},
       {"carryStateBackward", EntryFor<ops::CarryStateBackward>()},
+      {"cast", EntryFor<ops::Cast>()},
       {"commitStep", EntryFor<ops::CommitStep>()},
       {"concat", EntryFor<ops::Concat>()},
       {"concatBackward", EntryFor<ops::Concat>()},

@@ -1,5 +1,4 @@
-#include <algorithm>
-
+#include "cpu/elements.h"
 #include "cpu/kernels.h"
 #include "cpu/parallel.h"
 #include "ops/training_state.h"
@@ -9,7 +8,7 @@ namespace bnlstm::cpu {
 void Run(const ops::KeepState& op, const Context& context) {
   if (op.state && op.state.i32()[ops::kNonFinite]) return;
   ParallelFor(context, op.x.count(), kMove, [&](Range range) {
-    std::copy(op.x.f32() + range.begin, op.x.f32() + range.end, op.kept.f32() + range.begin);
+    Copy(op.kept, range.begin, op.x, range.begin, range.end - range.begin);
   });
 }
 

@@ -6,6 +6,7 @@
 #include "ops/bn_lstm.h"
 #include "ops/bn_lstm_pack.h"
 #include "ops/carry_state.h"
+#include "ops/cast.h"
 #include "ops/commit_step.h"
 #include "ops/concat.h"
 #include "ops/cross_entropy.h"
@@ -43,6 +44,7 @@ void Run(const ops::CarryStateBackward& op, const Context& context);
 void Run(const ops::KeepState& op, const Context& context);
 void Run(const ops::Dropout& op, const Context& context);
 void Run(const ops::Add& op, const Context& context);
+void Run(const ops::Cast& op, const Context& context);
 void Run(const ops::Fill& op, const Context& context);
 
 void Run(const ops::CrossEntropy& op, const Context& context);

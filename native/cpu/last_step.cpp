@@ -1,5 +1,4 @@
-#include <algorithm>
-
+#include "cpu/elements.h"
 #include "cpu/kernels.h"
 #include "cpu/parallel.h"
 
@@ -18,8 +17,7 @@ int64_t LastStepOf(const Op& op, int64_t row) {
 void Run(const ops::LastStep& op, const Context& context) {
   ParallelFor(context, op.batch, kMove * static_cast<double>(op.width), [&](Range range) {
     for (int64_t n = range.begin; n < range.end; ++n) {
-      const float* from = op.x.f32() + (LastStepOf(op, n) * op.batch + n) * op.width;
-      std::copy(from, from + op.width, op.y.f32() + n * op.width);
+      Copy(op.y, n * op.width, op.x, (LastStepOf(op, n) * op.batch + n) * op.width, op.width);
     }
   });
 }
@@ -29,12 +27,10 @@ void Run(const ops::LastStepBackward& op, const Context& context) {
   ParallelFor(context, op.batch, kMove * moves, [&](Range range) {
     const int64_t count = (range.end - range.begin) * op.width;
     for (int64_t t = 0; t < op.steps; ++t) {
-      std::fill_n(op.dx.f32() + (t * op.batch + range.begin) * op.width, count, 0.0f);
+      Zero(op.dx, (t * op.batch + range.begin) * op.width, count);
     }
     for (int64_t n = range.begin; n < range.end; ++n) {
-      const float* from = op.dy.f32() + n * op.width;
-      float* to = op.dx.f32() + (LastStepOf(op, n) * op.batch + n) * op.width;
-      std::copy(from, from + op.width, to);
+      Copy(op.dx, (LastStepOf(op, n) * op.batch + n) * op.width, op.dy, n * op.width, op.width);
     }
   });
 }

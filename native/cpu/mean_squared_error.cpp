@@ -1,4 +1,5 @@
 #include "cpu/counted_rows.h"
+#include "cpu/elements.h"
 #include "cpu/kernels.h"
 #include "cpu/parallel.h"
 
@@ -8,10 +9,11 @@ namespace {
 constexpr double kSquaredError = 20;  // operations: one chain of sums in double precision
 
 LossSums SquaredErrorRows(const ops::MeanSquaredError& op, int64_t begin, int64_t end) {
+  Reader read(op.prediction, op.width);
   LossSums sums;
   for (int64_t row = begin; row < end; ++row) {
     if (!op.Counts(row)) continue;
-    const float* prediction = op.prediction.f32() + row * op.width;
+    const float* prediction = read.At(row * op.width, op.width);
     const float* target = op.target.f32() + row * op.width;
     for (int64_t i = 0; i < op.width; ++i) {
       const double error = static_cast<double>(prediction[i]) - static_cast<double>(target[i]);
@@ -37,14 +39,17 @@ void Run(const ops::MeanSquaredErrorBackward& op, const Context& context) {
   const double elements = static_cast<double>(op.counted.f32()[0]) * static_cast<double>(op.width);
   const auto scale = static_cast<float>(2 * static_cast<double>(op.dloss.f32()[0]) / elements);
   ParallelFor(context, op.rows, kMove * static_cast<double>(op.width), [&](Range range) {
+    Reader read(op.prediction, op.width);
+    Writer write(op.dprediction, op.width);
     for (int64_t row = range.begin; row < range.end; ++row) {
-      const float* prediction = op.prediction.f32() + row * op.width;
+      const float* prediction = read.At(row * op.width, op.width);
       const float* target = op.target.f32() + row * op.width;
-      float* gradient = op.dprediction.f32() + row * op.width;
+      float* gradient = write.At(row * op.width);
       const bool counts = op.Counts(row);
       for (int64_t i = 0; i < op.width; ++i) {
         gradient[i] = counts ? scale * (prediction[i] - target[i]) : 0.0f;
       }
+      write.Store(row * op.width, op.width);
     }
   });
 }

@@ -6,7 +6,7 @@ Concat::Concat(const OpArguments& op) : backward(op.name == "concatBackward") {
   const std::string part_key = backward ? "dx" : "x", whole_key = backward ? "dy" : "y";
   const Tensor given = op.Find(whole_key);
   Assert(given.present && !given.shape.empty(), op.name + " needs " + whole_key);
-  whole = op.Required(whole_key, DType::kF32, given.shape);
+  whole = op.RequiredReal(whole_key, given.shape);
   width = whole.shape.back();
   rows = Count(Shape(whole.shape.begin(), whole.shape.end() - 1));
 
@@ -23,7 +23,7 @@ Concat::Concat(const OpArguments& op) : backward(op.name == "concatBackward") {
   for (size_t k = 0; k < widths.size(); ++k) {
     shape.back() = widths[k];
     sum += widths[k];
-    parts.push_back(op.Optional(part_key + std::to_string(k), DType::kF32, shape));
+    parts.push_back(op.Optional(part_key + std::to_string(k), whole.dtype, shape));
   }
   Assert(sum == width, op.name + ": the widths do not add up");
 }

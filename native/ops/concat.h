@@ -4,8 +4,8 @@
 
 namespace bnlstm::ops {
 
-/// Joins x0, x1, ... [...][W_k] f32 along the last axis into y [...][sum W_k]. `concatBackward` has
-/// the operands dy and dx0, dx1, ... and takes the pieces apart again; a missing dx_k is skipped
+/// Joins x0, x1, ... [...][W_k] along the last axis into y [...][sum W_k], all f32 or all bf16.
+/// `concatBackward` has the operands dy and dx0, dx1, ... and takes the pieces apart again; a missing dx_k is skipped
 /// (its width is then in the option `widths`).
 struct Concat {
   int64_t rows = 0, width = 0;

@@ -12,7 +12,7 @@ Tensor ReadTargets(const CountedRows& self, const OpArguments& op) {
 }  // namespace
 
 CrossEntropy::CrossEntropy(const OpArguments& op) {
-  logits = op.Required("logits", DType::kF32, op.Find("logits").shape);
+  logits = op.RequiredReal("logits", op.Find("logits").shape);
   classes = ReadRows(op, logits);
   targets = ReadTargets(*this, op);
   loss = op.Required("loss", DType::kF32, {1});
@@ -21,12 +21,12 @@ CrossEntropy::CrossEntropy(const OpArguments& op) {
 }
 
 CrossEntropyBackward::CrossEntropyBackward(const OpArguments& op) {
-  logits = op.Required("logits", DType::kF32, op.Find("logits").shape);
+  logits = op.RequiredReal("logits", op.Find("logits").shape);
   classes = ReadRows(op, logits);
   targets = ReadTargets(*this, op);
   counted = op.Required("counted", DType::kF32, {1});
   dloss = op.Required("dloss", DType::kF32, {1});
-  dlogits = op.Required("dlogits", DType::kF32, logits.shape);
+  dlogits = op.Required("dlogits", logits.dtype, logits.shape);
 }
 
 }  // namespace bnlstm::ops

@@ -3,9 +3,8 @@
 namespace bnlstm::ops {
 
 Dropout::Dropout(const OpArguments& op) {
-  const Shape shape = op.Find("x").shape;
-  x = op.Required("x", DType::kF32, shape);
-  y = op.Required("y", DType::kF32, shape);
+  x = op.RequiredReal("x", op.Find("x").shape);
+  y = op.Required("y", x.dtype, x.shape);
   attempt = op.Required("attempt", DType::kI32, {1});
   count = x.count();
   rate = static_cast<float>(op.Number("rate"));

@@ -23,12 +23,12 @@ Shape ReadSizes(Op& self, const OpArguments& op, const char* table_key) {
 Embedding::Embedding(const OpArguments& op) {
   const Shape shape = ReadSizes(*this, op, "table");
   table = op.Required("table", DType::kF32, {vocabulary, width});
-  y = op.Required("y", DType::kF32, shape);
+  y = op.RequiredReal("y", shape);
 }
 
 EmbeddingBackward::EmbeddingBackward(const OpArguments& op) {
   const Shape shape = ReadSizes(*this, op, "dtable");
-  dy = op.Required("dy", DType::kF32, shape);
+  dy = op.RequiredReal("dy", shape);
   dtable = op.Required("dtable", DType::kF32, {vocabulary, width});
 }
 

@@ -4,7 +4,8 @@
 
 namespace bnlstm::ops {
 
-/// y = table[token]. tokens [...] i32, every id in [0, V); table [V][E]; y [...][E].
+/// y = table[token]. tokens [...] i32, every id in [0, V); table [V][E] f32;
+/// y [...][E], f32 or bf16 (rounded).
 struct Embedding {
   int64_t count = 0, vocabulary = 0, width = 0;
   Tensor tokens, table, y;
@@ -12,6 +13,7 @@ struct Embedding {
 };
 
 /// dtable[v] = sum of dy over the places where the token is v, in their order; zero elsewhere.
+/// dy f32 or bf16; dtable f32.
 struct EmbeddingBackward {
   int64_t count = 0, vocabulary = 0, width = 0;
   Tensor tokens, dy, dtable;

@@ -6,7 +6,7 @@ namespace bnlstm::ops {
 
 KeepState::KeepState(const OpArguments& op) {
   const Shape shape = op.Find("x").shape;
-  x = op.Required("x", DType::kF32, shape);
+  x = op.RequiredReal("x", shape);
   kept = op.Required("kept", DType::kF32, shape);
   state = op.Optional("state", DType::kI32, {kStateSlots});
 }

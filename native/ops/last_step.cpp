@@ -12,19 +12,19 @@ Tensor ReadSequence(Op& self, const OpArguments& op, const char* key) {
   self.batch = given.shape[1];
   self.width = given.shape[2];
   self.lengths = op.Optional("lengths", DType::kI32, {self.batch});
-  return op.Required(key, DType::kF32, given.shape);
+  return op.RequiredReal(key, given.shape);
 }
 
 }  // namespace
 
 LastStep::LastStep(const OpArguments& op) {
   x = ReadSequence(*this, op, "x");
-  y = op.Required("y", DType::kF32, {batch, width});
+  y = op.Required("y", x.dtype, {batch, width});
 }
 
 LastStepBackward::LastStepBackward(const OpArguments& op) {
   dx = ReadSequence(*this, op, "dx");
-  dy = op.Required("dy", DType::kF32, {batch, width});
+  dy = op.Required("dy", dx.dtype, {batch, width});
 }
 
 }  // namespace bnlstm::ops

@@ -25,18 +25,18 @@ Shape With(Shape leading, int64_t width) {
 
 Linear::Linear(const OpArguments& op) {
   const Shape leading = ReadSizes(*this, op);
-  x = op.Required("x", DType::kF32, With(leading, inputs));
+  x = op.RequiredReal("x", With(leading, inputs));
   w = op.Required("w", DType::kF32, {inputs, outputs});
   b = op.Optional("b", DType::kF32, {outputs});
-  y = op.Required("y", DType::kF32, With(leading, outputs));
+  y = op.RequiredReal("y", With(leading, outputs));
 }
 
 LinearBackward::LinearBackward(const OpArguments& op) {
   const Shape leading = ReadSizes(*this, op);
-  x = op.Required("x", DType::kF32, With(leading, inputs));
+  x = op.RequiredReal("x", With(leading, inputs));
   w = op.Required("w", DType::kF32, {inputs, outputs});
-  dy = op.Required("dy", DType::kF32, With(leading, outputs));
-  dx = op.Optional("dx", DType::kF32, With(leading, inputs));
+  dy = op.RequiredReal("dy", With(leading, outputs));
+  dx = op.Optional("dx", x.dtype, With(leading, inputs));
   dw = op.Optional("dw", DType::kF32, {inputs, outputs});
   db = op.Optional("db", DType::kF32, {outputs});
 }

@@ -3,7 +3,7 @@
 namespace bnlstm::ops {
 
 MeanSquaredError::MeanSquaredError(const OpArguments& op) {
-  prediction = op.Required("prediction", DType::kF32, op.Find("prediction").shape);
+  prediction = op.RequiredReal("prediction", op.Find("prediction").shape);
   width = ReadRows(op, prediction);
   target = op.Required("target", DType::kF32, prediction.shape);
   loss = op.Required("loss", DType::kF32, {1});
@@ -11,12 +11,12 @@ MeanSquaredError::MeanSquaredError(const OpArguments& op) {
 }
 
 MeanSquaredErrorBackward::MeanSquaredErrorBackward(const OpArguments& op) {
-  prediction = op.Required("prediction", DType::kF32, op.Find("prediction").shape);
+  prediction = op.RequiredReal("prediction", op.Find("prediction").shape);
   width = ReadRows(op, prediction);
   target = op.Required("target", DType::kF32, prediction.shape);
   counted = op.Required("counted", DType::kF32, {1});
   dloss = op.Required("dloss", DType::kF32, {1});
-  dprediction = op.Required("dprediction", DType::kF32, prediction.shape);
+  dprediction = op.Required("dprediction", prediction.dtype, prediction.shape);
 }
 
 }  // namespace bnlstm::ops

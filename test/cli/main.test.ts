@@ -63,6 +63,7 @@ describe('bnlstm', () => {
     ],
     [['demo', '--seed', '-1'], "Option '--seed' argument is ambiguous"],
     [['doctor', '--devise', 'cpu'], "Unknown option '--devise'"],
+    [['doctor', '--dtype', 'f16'], 'selfTest: dtype: expected "f32" or "bf16", got "f16"'],
   ])('ends with one line for %j', async (args, message) => {
     const { code, stdout, stderr } = await bnlstm(args);
     expect([code, stdout]).toEqual([1, '']);
@@ -93,7 +94,7 @@ describe('bnlstm doctor', () => {
       version: VERSION,
       device: { asked: 'cpu:portable', chosen: 'cpu:portable' },
       machine: { node: process.version, threads: expect.any(Number) },
-      selfTest: { ok: true, worst: { error: expect.any(Number) } },
+      selfTest: { ok: true, dtype: 'f32', worst: { error: expect.any(Number) } },
     });
   });
 

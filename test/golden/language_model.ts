@@ -1,4 +1,4 @@
-import type { NativeStream } from '../../lib/native.js';
+import type { FloatType, NativeStream } from '../../lib/native.js';
 import { bnLstm } from '../../lib/ops/bn_lstm.js';
 import { bnLstmPack, packedBytes } from '../../lib/ops/bn_lstm_pack.js';
 import { crossEntropy } from '../../lib/ops/cross_entropy.js';
@@ -47,14 +47,15 @@ function recordLoss(
   memory: DeviceMemory,
   parameters: Parameters,
   { options: { T, B, D, H, eps = 1e-5 } }: LanguageModelCase,
+  dtype: FloatType,
 ): Value {
   const p = Object.fromEntries(
     [...parameters].map(([name, parameter]) => [name, graph.parameter(parameter)]),
   );
-  const sizes = { directions: 1, inputs: D, hidden: H, tokens: true };
+  const sizes = { directions: 1, inputs: D, hidden: H, tokens: true, dtype };
   const bytes = packedBytes(graph.stream, sizes);
   const packed = graph.external('packed', memory.zeros(Math.ceil(bytes / 4)), 'u8', [bytes]);
-  bnLstmPack(graph, { wx: p.wx, wh: p.wh, packed, tokens: true });
+  bnLstmPack(graph, { wx: p.wx, wh: p.wh, packed, tokens: true, dtype });
   const { y } = bnLstm(
     graph,
     {
@@ -76,23 +77,25 @@ function recordLoss(
       zoneoutH: 0,
       zoneout: 'sample',
       seed: { low: 0, high: 0 },
+      dtype,
     },
   );
   const targets = graph.input('targets', 'i32', [T, B]);
-  return crossEntropy(graph, linear(graph, y, p.wy, p.by), targets).loss;
+  return crossEntropy(graph, linear(graph, y, p.wy, p.by, 'f32'), targets).loss;
 }
 
 /** A language model: tokens, a BN-LSTM from learned states, softmax at every step. */
 export async function compareLanguageModel(
   stream: NativeStream,
   golden: LanguageModelCase,
+  dtype: FloatType,
 ): Promise<Comparison[]> {
   const { tokens, targets, expected } = golden;
   const memory = new DeviceMemory(stream);
   try {
     const parameters = await makeParameters(memory, golden);
     const graph = new Graph(stream);
-    const loss = recordLoss(graph, memory, parameters, golden);
+    const loss = recordLoss(graph, memory, parameters, golden, dtype);
     graph.output('loss', loss);
     graph.backward(loss);
     for (const { name, shape, gradient } of parameters.values()) {

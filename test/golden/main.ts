@@ -26,16 +26,16 @@ async function main(): Promise<number> {
   });
   const [file] = positionals;
   if (file === undefined || positionals.length > 1) {
-    throw new Error('usage: npm run golden -- FILE [--device D] [--dtype f32]');
+    throw new Error('usage: npm run golden -- FILE [--device D] [--dtype f32|bf16]');
   }
-  oneOf(values.dtype, '--dtype', ['f32']);
+  const dtype = oneOf(values.dtype, '--dtype', ['f32', 'bf16']);
   const cases = parseGolden(JSON.parse(readFileSync(file, 'utf8')));
   const stream = new (native().Stream)(values.device, { threads: 0 });
   let failed = 0;
   try {
-    console.log(`${file} on ${stream.device}, ${values.dtype}`);
+    console.log(`${file} on ${stream.device}, ${dtype}`);
     for (const golden of cases) {
-      const verdicts = await compareGolden(stream, golden);
+      const verdicts = await compareGolden(stream, golden, dtype);
       console.log(`\n${golden.name}: ${golden.note}`);
       for (const verdict of verdicts) console.log(line(verdict));
       failed += verdicts.filter(({ passed }) => !passed).length;

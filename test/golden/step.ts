@@ -1,5 +1,5 @@
 import { type BnLstmCase, type CaseResult, runCase } from '../../lib/model/bn_lstm_case.js';
-import type { NativeStream } from '../../lib/native.js';
+import type { FloatType, NativeStream } from '../../lib/native.js';
 import { statisticNames } from '../../lib/reference/contract.js';
 import type { StepCase } from '../reference/golden.js';
 import type { Comparison } from './comparison.js';
@@ -9,7 +9,8 @@ function perRow(state: Float64Array, B: number, H: number): Float64Array {
   return Float64Array.from({ length: B * H }, (_, k) => state[k % state.length]);
 }
 
-function toCase({ parameters, x, h0, c0, dy, dcT, options }: StepCase): BnLstmCase {
+function toCase(golden: StepCase, dtype: FloatType): BnLstmCase {
+  const { parameters, x, h0, c0, dy, dcT, options } = golden;
   const { T, B, D, H, eps = 1e-5, lengths, population } = options;
   return {
     ...{ T, B, D, H, x },
@@ -30,6 +31,7 @@ function toCase({ parameters, x, h0, c0, dy, dcT, options }: StepCase): BnLstmCa
       zoneoutH: 0,
       zoneout: 'sample',
       seed: { low: 0, high: 0 },
+      dtype,
     },
   };
 }
@@ -43,9 +45,13 @@ function sumOfRows(rows: ArrayLike<number>, width: number): Float64Array {
 const dot = (a: ArrayLike<number>, b: Float64Array) => b.reduce((sum, v, k) => sum + v * a[k], 0);
 
 /** Forward and backward of one bnLstm with everything given. */
-export async function compareStep(stream: NativeStream, golden: StepCase): Promise<Comparison[]> {
+export async function compareStep(
+  stream: NativeStream,
+  golden: StepCase,
+  dtype: FloatType,
+): Promise<Comparison[]> {
   const { expected, dy, dcT, options } = golden;
-  const result: CaseResult = await runCase(stream, toCase(golden));
+  const result: CaseResult = await runCase(stream, toCase(golden, dtype));
   const get = (name: string): ArrayLike<number> => result.get(name) ?? [];
   const loss = dot(get('y'), dy) + (dcT ? dot(get('cT'), dcT) : 0);
   const gradient = (name: string): ArrayLike<number> => {

@@ -1,5 +1,6 @@
 #include "core/program.h"
 
+#include <cmath>
 #include <numeric>
 
 #include "stream_fixture.h"
@@ -21,6 +22,8 @@ TEST(ProgramChecksPlaces) {
   rejected([](auto& program) { program.inputs[0].batch_major = true; });
   rejected([](auto& program) { program.inputs[0].lengths = 0; });
   rejected([](auto& program) { program.outputs[0].shape = {0}; });
+  rejected([](auto& program) { program.inputs[0].host_dtype = DType::kBF16; });
+  rejected([](auto& program) { program.outputs[0].host_dtype = DType::kI32; });
   rejected([&](auto& program) { program.outputs[0].location.array = fixture.stream.NewArray(8); });
   CHECK_THROWS(fixture.stream.NewProgram(StreamFixture::Describe({{"unknown", 0}})), kUnsupported);
 }
@@ -55,6 +58,39 @@ TEST(ProgramTurnsAxesAndZeroesPadding) {
   };
   CHECK((read(0) == std::vector<float>{1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 0}));
   CHECK((read(1) == std::vector<float>{1, 2, 7, 8, 3, 4, 0, 0, 5, 6, 0, 0}));
+}
+
+TEST(ProgramRoundsOnTheWay) {
+  StreamFixture fixture;
+  const Shape shape{3, 2, 1};  // [steps][batch][width], bf16 on the device
+  ProgramDescription description;
+  description.arena_bytes = 128;
+  description.inputs = {
+      {DType::kBF16, shape, {nullptr, 0}, true, 1, DType::kF32},
+      {DType::kI32, {2}, {nullptr, 64}, false, {}},
+  };
+  description.outputs = {
+      {DType::kBF16, shape, {nullptr, 0}, true, {}, DType::kF32},
+      {DType::kBF16, shape, {nullptr, 0}, false, {}, DType::kF32},
+      {DType::kBF16, shape, {nullptr, 0}, false, {}},
+  };
+  const auto program = fixture.stream.NewProgram(description);
+  const std::vector<float> x{1.001f, 2, -3.01f, 4, NAN, NAN};  // [batch][steps]
+  const std::vector<int32_t> lengths{3, 1};
+  Staging staging(program->staging_bytes());
+  program->CopyIn({x.data(), lengths.data()}, staging.data());
+  Ends ends;
+  fixture.stream.Run(program, staging.data(), ends.Next());
+  CHECK_EQ(ends.Codes(1)[0], "");
+  const auto read = [&]<class T>(size_t output, T) {
+    const auto [offset, bytes] = program->results()[output];
+    std::vector<T> values(bytes / sizeof(T));
+    std::memcpy(values.data(), staging.data() + offset, bytes);
+    return values;
+  };
+  CHECK((read(0, 0.0f) == std::vector<float>{1, 2, -3.015625f, 4, 0, 0}));
+  CHECK((read(1, 0.0f) == std::vector<float>{1, 4, 2, 0, -3.015625f, 0}));
+  CHECK((read(2, uint16_t{}) == std::vector<uint16_t>{0x3f80, 0x4080, 0x4000, 0, 0xc041, 0}));
 }
 
 TEST(ProgramCompilesAnewAfterGrowth) {

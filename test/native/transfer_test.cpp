@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "check.h"
+#include "core/bf16.h"
 
 namespace bnlstm {
 namespace {
@@ -30,6 +31,25 @@ TEST(TransferTranspose) {
       }
       Transpose(back.data(), to.data(), columns, rows, width);
       CHECK(back == from);
+    }
+  }
+}
+
+TEST(TransferConverts) {
+  for (const int64_t width : {1, 3, 17}) {
+    for (const auto& [rows, columns] : {std::pair(1, 1), {1, 9}, {17, 1}, {5, 33}}) {
+      const auto count = static_cast<size_t>(rows * columns * width);
+      std::vector<float> from(count), turned(count), back(count), expected(count);
+      for (size_t i = 0; i < count; ++i) from[i] = 1.0f + static_cast<float>(i) / 1000;
+      for (size_t i = 0; i < count; ++i) expected[i] = FromBf16(ToBf16(from[i]));
+      const size_t bytes = static_cast<size_t>(width) * sizeof(float);
+      Transpose(reinterpret_cast<std::byte*>(turned.data()),
+                reinterpret_cast<const std::byte*>(expected.data()), rows, columns, bytes);
+      std::vector<uint16_t> to(count);
+      TransposeToBf16(to.data(), from.data(), rows, columns, width);
+      for (size_t i = 0; i < count; ++i) CHECK_EQ(FromBf16(to[i]), turned[i]);
+      TransposeFromBf16(back.data(), to.data(), columns, rows, width);
+      CHECK(back == expected);
     }
   }
 }

@@ -13,6 +13,7 @@ test('recompute becomes steps per chunk, for forward and backward alike', () => 
     device: 'cpu',
     threads: 1,
     seed: 1,
+    dtype: 'f32',
     input: { kind: 'sequence', width: 3, outcome: 'last-position' },
     layers: [lstm({ hidden: 4 }), lstm({ hidden: 2 }), lastStep(), linear(4)],
   });

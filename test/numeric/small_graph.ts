@@ -1,7 +1,9 @@
 import type { HostArray, NativeStream } from '../../lib/native.js';
+import { embedding } from '../../lib/ops/embedding.js';
 import { Graph } from '../../lib/program/graph.js';
 import type { Parameter } from '../../lib/program/recording.js';
 import { count, type Shape, type Value } from '../../lib/program/value.js';
+import { toBf16 } from '../../lib/reference/rounding.js';
 import { relativeError } from '../reference/compare.js';
 import { random } from '../reference/random.js';
 
@@ -22,10 +24,26 @@ export class SmallGraph {
 
   /** A trained parameter of random numbers; its gradient's segment begins full of rubbish. */
   parameter(name: string, ...shape: Shape): Value {
+    return this.#parameter(name, shape, normals(this.#parameters.size + 1, count(shape)));
+  }
+
+  /** The same in bf16, which holds its numbers exactly; the gradient that arrives is seen in f32. */
+  bf16Parameter(name: string, ...shape: readonly [...Shape, number]): Value {
+    const data = normals(this.#parameters.size + 1, count(shape)).map(toBf16);
+    const [rows, width] = [shape.slice(0, -1), shape.at(-1) as number];
+    const table = this.#parameter(name, [count(rows), width], data);
+    const tokens = this.i32(
+      `rows of ${name}`,
+      rows,
+      Array.from({ length: count(rows) }, (_, k) => k),
+    );
+    return embedding(this.graph, tokens, table, 'bf16');
+  }
+
+  #parameter(name: string, shape: Shape, data: Float64Array): Value {
     const size = count(shape);
     const place = () => ({ array: this.stream.array(4 * size), offset: 0 });
     const parameter = { name, shape, value: place(), gradient: place() };
-    const data = normals(this.#parameters.size + 1, size);
     this.#parameters.set(parameter, data);
     void this.stream.write(parameter.value.array, 0, Float32Array.from(data));
     void this.stream.write(parameter.gradient.array, 0, new Float32Array(size).fill(1e9));
@@ -43,12 +61,13 @@ export class SmallGraph {
   }
 
   /**
-   * Runs forward and backward from `loss`. Gives what is further off than 1e-5 of the tensor's
-   * largest: the loss from `expected`, the gradients from its central differences.
+   * Runs forward and backward from `loss`. Gives what is further off than the tolerance, as a share of
+   * the tensor's largest: the loss from `expected`, the gradients from its central differences.
    */
   async errors(
     loss: Value,
     expected: (parameters: Record<string, Float64Array>) => number,
+    tolerance: { readonly loss?: number; readonly gradient?: number } = {},
   ): Promise<Record<string, number>> {
     this.graph.backward(loss);
     this.graph.output('loss', loss);
@@ -57,16 +76,21 @@ export class SmallGraph {
     const given = [...this.#parameters];
     const named = Object.fromEntries(given.map(([{ name }, data]) => [name, data]));
     const errors: Record<string, number> = {};
-    const compare = (name: string, actual: ArrayLike<number>, wanted: ArrayLike<number>) => {
+    const compare = (
+      name: string,
+      actual: ArrayLike<number>,
+      wanted: ArrayLike<number>,
+      allowed = 1e-5,
+    ) => {
       const error = relativeError(actual, wanted);
-      if (!(error <= 1e-5)) errors[name] = error;
+      if (!(error <= allowed)) errors[name] = error;
     };
-    compare('loss', result.loss, [expected(named)]);
+    compare('loss', result.loss, [expected(named)], tolerance.loss);
     for (const [{ name, gradient }, data] of given) {
       const actual = new Float32Array(data.length);
       if (gradient) await this.stream.read(gradient.array, gradient.offset, actual);
       const wanted = data.map((_, k) => derivative(data, k, () => expected(named)));
-      compare(name, actual, wanted);
+      compare(name, actual, wanted, tolerance.gradient);
     }
     program.dispose();
     return errors;

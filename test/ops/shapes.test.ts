@@ -78,7 +78,7 @@ test('mistakes name the op, the operand, what was expected and what came', () =>
   );
   wrong(
     () => linear(graph, i32(2, 3), f32(3, 5)),
-    'linear: x: expected f32 [...][I], got i32 [2][3]',
+    'linear: x: expected f32 or bf16 [...][I], got i32 [2][3]',
   );
   wrong(
     () => embedding(graph, f32(2), f32(3, 5)),
@@ -93,7 +93,10 @@ test('mistakes name the op, the operand, what was expected and what came', () =>
     () => concat(graph, [f32(2, 3), f32(3, 3)]),
     'concat: x1: expected f32 [2][3], got f32 [3][3]',
   );
-  wrong(() => lastStep(graph, f32(2, 3)), 'lastStep: x: expected f32 [T][B][D], got f32 [2][3]');
+  wrong(
+    () => lastStep(graph, f32(2, 3)),
+    'lastStep: x: expected f32 or bf16 [T][B][D], got f32 [2][3]',
+  );
   wrong(
     () => lastStep(graph, f32(5, 2, 3), i32(3)),
     'lastStep: lengths: expected i32 [2], got i32 [3]',
@@ -115,7 +118,7 @@ test('mistakes name the op, the operand, what was expected and what came', () =>
   );
   wrong(
     () => crossEntropy(graph, f32(3), i32(1)),
-    'crossEntropy: logits: expected f32 [B][C] or [T][B][C], got f32 [3]',
+    'crossEntropy: logits: expected f32 or bf16 [B][C] or [T][B][C], got f32 [3]',
   );
   wrong(
     () => meanSquaredError(graph, f32(2, 3), f32(3, 2)),
@@ -206,7 +209,7 @@ test('packedBytes asks the engine', () => {
   expect(name).toBe('bnLstmPack');
   expect(operands.wx.shape).toEqual([2, 3, 16]);
   expect(operands.wh.shape).toEqual([2, 4, 16]);
-  expect(options).toEqual({ tokens: true });
+  expect(options).toEqual({ tokens: true, dtype: 'f32' });
 });
 
 test('a seed splits into two unsigned words', () => {

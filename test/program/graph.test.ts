@@ -52,6 +52,28 @@ test('padding is zeroed by an input with lengths, which native code knows by its
   );
 });
 
+test('the host has f32 for the bf16 of the device', async () => {
+  const { graph, stream, op } = setUp();
+  const x = graph.input('x', 'bf16', [2, 3]);
+  const ids = graph.input('ids', 'i32', [2]);
+  graph.output('y', op('f', x, ids));
+  graph.output('x', x);
+  const program = graph.compile();
+  const [{ inputs, outputs }] = stream.programs;
+  const types = (transfers: typeof outputs) =>
+    transfers.map(({ dtype, hostDtype }) => [dtype, hostDtype]);
+  expect(types(inputs)).toEqual([
+    ['bf16', 'f32'],
+    ['i32', 'i32'],
+  ]);
+  expect(types(outputs)).toEqual([
+    ['f32', 'f32'],
+    ['bf16', 'f32'],
+  ]);
+  const result = await program.run({ x: new Float32Array(6), ids: new Int32Array(2) });
+  expect(result.x).toBeInstanceOf(Float32Array);
+});
+
 test('a parameter is one value however often it is used', () => {
   const { graph, stream } = setUp();
   const trained = stream.parameter('w', [4]);
