@@ -66,8 +66,8 @@ class Backward {
     for (int64_t end = at_.T; end > 0;) {
       const int64_t chunk = (end - 1) / saved_.chunk() * saved_.chunk();
       if (saved_.recomputes() && !RunAgain({chunk, end})) return false;
-      for (; end > chunk; end = std::max(chunk, end - run)) {
-        const Range steps{std::max(chunk, end - run), end};
+      for (; end > chunk; end = (end - 1) / run * run) {
+        const Range steps{(end - 1) / run * run, end};
         for (int64_t s = steps.end - 1; s >= steps.begin; --s) {
           for (int64_t b = blocks_.begin; b < blocks_.end; ++b) StepBlock(s, steps.begin, b);
           if (!barrier_.Wait(team_, s)) return false;
@@ -211,8 +211,8 @@ class Backward {
     const int64_t run = scratch_.gradients.run(), count = direction_.RunningRows();
     const float scale =
         op_.population || count == 0 ? 0.0f : 1.0f / static_cast<float>(count);
-    for (int64_t end = at_.T; end > 0; end = std::max<int64_t>(0, end - run)) {
-      const Range steps{std::max<int64_t>(0, end - run), end};
+    for (int64_t end = at_.T; end > 0; end = (end - 1) / run * run) {
+      const Range steps{(end - 1) / run * run, end};
       for (int64_t s = steps.begin; s < steps.end; ++s)
         for (int64_t b = blocks_.begin; b < blocks_.end; ++b) {
           SequenceBlock(s, s - steps.begin, b, scale);

@@ -6,25 +6,13 @@
 #include "core/bf16.h"
 
 namespace bnlstm::cpu {
-namespace {
-
-/// Rows whose weight gradients are summed in registers before they are added in memory: the more,
-/// the less often the weights' gradients travel through the cache; the operands of a run must stay
-/// in it.
-int64_t RunSteps(const BnLstmLayout& at) {
-  const int64_t rows = at.H <= 512 ? 256 : 512;
-  return std::clamp<int64_t>((rows + at.B - 1) / at.B, std::min<int64_t>(2, at.T), at.T);
-}
-
-}  // namespace
-
 float ValueAt(const Tensor& tensor, int64_t i) {
   return tensor.dtype == DType::kBF16 ? FromBf16(tensor.bf16()[i]) : tensor.f32()[i];
 }
 
 GradientMemory::GradientMemory(const ops::BnLstmBackward& op, const BnLstmLayout& at,
                                Carver& carve)
-    : run_(RunSteps(at)) {
+    : run_(at.GradientRun()) {
   const bool pairs = at.value.per_word == 2, own_db = at.normalize;
   const int64_t per_word = at.value.per_word, padded = at.units.padded();
   rows_ = run_ * at.B + at.value.row_multiple;

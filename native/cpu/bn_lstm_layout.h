@@ -102,6 +102,14 @@ struct BnLstmLayout {
   }
   size_t packed_bytes() const { return static_cast<size_t>(4 * R * packed_direction()); }
 
+  /// Steps whose weight gradients are summed together before they are added to those in memory: the
+  /// more rows, the less often the weights' gradients travel through the cache; but what the
+  /// products read of these steps must stay in it.
+  int64_t GradientRun() const {
+    const int64_t rows = H <= 512 ? 256 : 512;
+    return std::clamp<int64_t>((rows + B - 1) / B, std::min<int64_t>(2, T), T);
+  }
+
   size_t kept_bytes() const { return bf16 ? 2 : 4; }  // of a value that is kept for backward
 
  private:

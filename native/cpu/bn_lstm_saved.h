@@ -7,7 +7,8 @@
 namespace bnlstm::cpu {
 
 /// The `saved` blob of one direction: the memory of all steps; or, with `recompute` steps to a
-/// chunk, h and c before each chunk, from which backward runs the chunk's steps again.
+/// chunk, h and c before each chunk, from which backward runs the chunk's steps again. Chunks are
+/// made of whole gradient runs, so that the sums, and their bits, are those without `recompute`.
 class SavedSteps {
  public:
   SavedSteps(const ops::BnLstmShape& op, const BnLstmLayout& at, int64_t r, uint8_t* saved)
@@ -48,7 +49,8 @@ class SavedSteps {
 
  private:
   static int64_t ChunkSteps(const ops::BnLstmShape& op, const BnLstmLayout& at) {
-    return op.recompute > 0 ? std::min(op.recompute, at.T) : at.T;
+    if (op.recompute == 0) return at.T;
+    return std::min(RoundUp(std::min(op.recompute, at.T), at.GradientRun()), at.T);
   }
   static size_t DirectionBytes(const ops::BnLstmShape& op, const BnLstmLayout& at) {
     return SavedSteps(op, at, 0, nullptr).bytes_;
