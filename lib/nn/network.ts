@@ -96,8 +96,9 @@ export class Network {
 
   /** Draws all parameters from the seed, and starts moving statistics. */
   async initialise(): Promise<void> {
+    const initial = await initialParameters(this.blueprint, this.seed, this.stream);
     await Promise.all([
-      this.parameters.write(initialParameters(this.blueprint, this.seed)),
+      this.parameters.write(initial),
       this.tables.moving?.write(initialMovingStatistics(this.blueprint)),
     ]);
   }

@@ -12,6 +12,7 @@
 #include "addon/instance_data.h"
 #include "addon/program_wrap.h"
 #include "addon/registry.h"
+#include "cpu/orthogonal.h"
 
 namespace bnlstm::addon {
 namespace {
@@ -67,7 +68,9 @@ Napi::Function StreamWrap::Define(Napi::Env env) {
        InstanceMethod<&StreamWrap::Sizes>("sizes"), InstanceMethod<&StreamWrap::NewArray>("array"),
        InstanceMethod<&StreamWrap::NewProgram>("program"),
        InstanceMethod<&StreamWrap::Submit>("submit"), InstanceMethod<&StreamWrap::Write>("write"),
-       InstanceMethod<&StreamWrap::Read>("read"), InstanceMethod<&StreamWrap::Dispose>("dispose")});
+       InstanceMethod<&StreamWrap::Read>("read"),
+       InstanceMethod<&StreamWrap::Orthogonal>("orthogonal"),
+       InstanceMethod<&StreamWrap::Dispose>("dispose")});
 }
 
 StreamWrap::StreamWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<StreamWrap>(info) {
@@ -194,6 +197,30 @@ Napi::Value StreamWrap::Read(const Napi::CallbackInfo& info) {
     InstanceData::Of(env).completions.Start(
         env, std::move(pending), [&](Pending& kept, Stream::Done done) {
           stream.Read(slice.array, slice.offset, kept.staging.data(), bytes, std::move(done));
+        });
+  });
+}
+
+Napi::Value StreamWrap::Orthogonal(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return Promised(env, [&](Napi::Promise::Deferred deferred) {
+    Stream& stream = Open();
+    const cpu::Orthogonal matrix = ReadOrthogonal(info[0]);
+    const auto count = static_cast<size_t>(matrix.rows * matrix.columns);
+    const size_t bytes = ReadHostArray(info[1], DType::kF32, count, "the matrix").bytes;
+    Napi::Array outputs = Napi::Array::New(env, 1);
+    outputs.Set(uint32_t{0}, info[1]);
+    Pending pending{deferred,
+                    stream_,
+                    stream.staging().Take(bytes),
+                    {{0, bytes}},
+                    Napi::Persistent(outputs.As<Napi::Object>())};
+    InstanceData::Of(env).completions.Start(
+        env, std::move(pending), [&](Pending& kept, Stream::Done done) {
+          auto* const values = reinterpret_cast<float*>(kept.staging.data());
+          stream.Call(
+              [matrix, values](const RunContext& run) { FillOrthogonal(matrix, values, run); },
+              std::move(done));
         });
   });
 }

@@ -29,6 +29,7 @@ class StreamWrap : public Napi::ObjectWrap<StreamWrap> {
   Napi::Value Submit(const Napi::CallbackInfo& info);
   Napi::Value Write(const Napi::CallbackInfo& info);
   Napi::Value Read(const Napi::CallbackInfo& info);
+  Napi::Value Orthogonal(const Napi::CallbackInfo& info);
   Napi::Value Dispose(const Napi::CallbackInfo& info);
 
   Stream& Open() const;

@@ -102,6 +102,13 @@ void Stream::Read(std::shared_ptr<Array> array, size_t offset, std::byte* into, 
          std::move(done)});
 }
 
+void Stream::Call(std::function<void(const RunContext&)> work, Done done) {
+  Queue({[this, work = std::move(work)] {
+           work(RunContext{threads_, &cancelled_});
+         },
+         std::move(done)});
+}
+
 void Stream::Queue(Job job) {
   {
     std::lock_guard lock(mutex_);

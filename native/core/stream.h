@@ -65,6 +65,8 @@ class Stream {
   void Write(std::shared_ptr<Array> array, size_t offset, const std::byte* from, size_t bytes,
              Done done);
   void Read(std::shared_ptr<Array> array, size_t offset, std::byte* into, size_t bytes, Done done);
+  /// Queues work of the host that belongs between the others' and not on the owner's thread.
+  void Call(std::function<void(const RunContext&)> work, Done done);
 
  private:
   struct Job {

@@ -46,6 +46,7 @@ export class FakeStream implements NativeStream {
 
   async write(): Promise<void> {}
   async read(): Promise<void> {}
+  async orthogonal(): Promise<void> {}
   dispose(): void {}
 
   place(bytes: number): Place {
