@@ -100,6 +100,13 @@ export interface NativeStream {
     inputs: readonly HostArray[],
     outputs: readonly HostArray[],
   ): Promise<void>;
+  /** As `submit`, and `milliseconds` gets the time that each op took, in order. */
+  profile(
+    program: NativeProgram,
+    inputs: readonly HostArray[],
+    outputs: readonly HostArray[],
+    milliseconds: Float32Array,
+  ): Promise<void>;
   /** Queues a copy; the data are taken before it returns. */
   write(array: NativeArray, offset: number, data: HostArray): Promise<void>;
   /** Queues a copy into `into`, filled when the promise resolves. */

@@ -7,6 +7,7 @@ import type { Network } from '../nn/network.js';
 import { pipeline } from '../nn/pipeline.js';
 import { checkDataSource } from '../nn/reading.js';
 import { ProgramCache } from '../program/cache.js';
+import { type Profile, Profiler, plainRunner, type Runner } from '../program/profile.js';
 import { NotFiniteError } from './not_finite_error.js';
 import {
   checkRunOptions,
@@ -57,15 +58,18 @@ export class Trainer {
    * @throws ERR_BNLSTM_ARGUMENT, ERR_BNLSTM_BATCH_OF_ONE, ERR_BNLSTM_BUSY, ERR_BNLSTM_DISPOSED
    */
   async step(batch: Batch): Promise<StepResult> {
-    this.#assertAlive();
-    const unlock = this.#network.lockTraining();
-    try {
-      const turn = new Turn();
-      turn.add(await this.#start({ feed: this.#feed(batch), epoch: 0 }));
-      return turn.result();
-    } finally {
-      unlock();
-    }
+    return this.#step(batch, plainRunner);
+  }
+
+  /**
+   * Where the time of a training step goes, by op. It is a step like any other, so parameters and
+   * optimizer state change. The first step on a shape is slower than later ones.
+   * @throws as `step`
+   */
+  async profile(batch: Batch): Promise<Profile> {
+    const profiler = new Profiler();
+    await this.#step(batch, profiler.run);
+    return profiler.profile;
   }
 
   /**
@@ -88,11 +92,23 @@ export class Trainer {
     this.#memory = undefined;
   }
 
+  async #step(batch: Batch, runner: Runner): Promise<StepResult> {
+    this.#assertAlive();
+    const unlock = this.#network.lockTraining();
+    try {
+      const turn = new Turn();
+      turn.add(await this.#start({ feed: this.#feed(batch), epoch: 0 }, runner));
+      return turn.result();
+    } finally {
+      unlock();
+    }
+  }
+
   async *#turns(data: DataSource, options: ReturnType<typeof checkRunOptions>) {
     const { reportEvery, signal } = options;
     const unlock = this.#network.lockTraining();
     try {
-      const start = (staged: StagedStep) => this.#start(staged);
+      const start = (staged: StagedStep) => this.#start(staged, plainRunner);
       let turn = new Turn();
       for await (const outcome of pipeline(this.#staged(data, options), start, signal)) {
         turn.add(outcome);
@@ -133,7 +149,7 @@ export class Trainer {
     return feed;
   }
 
-  async #start({ feed, epoch }: StagedStep): Promise<StepOutcome> {
+  async #start({ feed, epoch }: StagedStep, runner: Runner): Promise<StepOutcome> {
     this.#assertAlive();
     const network = this.#network;
     const index = this.#steps + 1;
@@ -144,7 +160,7 @@ export class Trainer {
     network.attempts++;
 
     const before = network.parameters.version;
-    const running = program.run({
+    const running = runner(program, {
       ...feed.inputs,
       attempt: Int32Array.of(network.attempts),
       learningRate: Float32Array.of(learningRate),

@@ -67,7 +67,8 @@ Napi::Function StreamWrap::Define(Napi::Env env) {
        InstanceAccessor<&StreamWrap::ArenaGeneration>("arenaGeneration"),
        InstanceMethod<&StreamWrap::Sizes>("sizes"), InstanceMethod<&StreamWrap::NewArray>("array"),
        InstanceMethod<&StreamWrap::NewProgram>("program"),
-       InstanceMethod<&StreamWrap::Submit>("submit"), InstanceMethod<&StreamWrap::Write>("write"),
+       InstanceMethod<&StreamWrap::Submit>("submit"),
+       InstanceMethod<&StreamWrap::Profile>("profile"), InstanceMethod<&StreamWrap::Write>("write"),
        InstanceMethod<&StreamWrap::Read>("read"),
        InstanceMethod<&StreamWrap::Orthogonal>("orthogonal"),
        InstanceMethod<&StreamWrap::Dispose>("dispose")});
@@ -162,6 +163,33 @@ Napi::Value StreamWrap::Submit(const Napi::CallbackInfo& info) {
     InstanceData::Of(env).completions.Start(
         env, std::move(pending), [&](Pending& kept, Stream::Done done) {
           stream.Run(program, kept.staging.data(), std::move(done));
+        });
+  });
+}
+
+Napi::Value StreamWrap::Profile(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return Promised(env, [&](Napi::Promise::Deferred deferred) {
+    Stream& stream = Open();
+    const auto program = ProgramWrap::Get(info[0], stream);
+    const auto from = ReadHostArrays(info[1], program->inputs(), "input");
+    ReadHostArrays(info[2], program->outputs(), "output");
+    const Span times = program->op_times();
+    ReadHostArray(info[3], DType::kF32, times.bytes / sizeof(float), "the times");
+
+    std::vector<Span> results = program->results();
+    Napi::Array outputs = Napi::Array::New(env, results.size() + 1);
+    const auto count = static_cast<uint32_t>(results.size());
+    for (uint32_t i = 0; i < count; ++i) outputs.Set(i, info[2].As<Napi::Array>().Get(i));
+    outputs.Set(count, info[3]);
+    results.push_back(times);
+
+    Pending pending{deferred, stream_, stream.staging().Take(program->staging_bytes()),
+                    std::move(results), Napi::Persistent(outputs.As<Napi::Object>())};
+    program->CopyIn(from, pending.staging.data());
+    InstanceData::Of(env).completions.Start(
+        env, std::move(pending), [&](Pending& kept, Stream::Done done) {
+          stream.Profile(program, kept.staging.data(), std::move(done));
         });
   });
 }

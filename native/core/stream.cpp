@@ -86,6 +86,13 @@ void Stream::Run(std::shared_ptr<Program> program, std::byte* staging, Done done
          std::move(done)});
 }
 
+void Stream::Profile(std::shared_ptr<Program> program, std::byte* staging, Done done) {
+  Queue({[this, program = std::move(program), staging] {
+           program->Profile(arena_, staging, RunContext{threads_, &cancelled_});
+         },
+         std::move(done)});
+}
+
 void Stream::Write(std::shared_ptr<Array> array, size_t offset, const std::byte* from, size_t bytes,
                    Done done) {
   Queue({[this, array = std::move(array), offset, from, bytes] {

@@ -1,5 +1,6 @@
 #include "cpu/engine.h"
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -85,8 +86,10 @@ class OpList : public Executable {
   void Run(const RunContext& run) override {
     const bool chosen = run.threads > 0;
     const Context context{chosen ? run.threads : ThreadPool::Available(), chosen, run.cancelled};
+    if (run.op_seconds) run.op_seconds->assign(calls_.size(), 0);
     for (const Call& call : calls_) {
       if (context.Cancelled()) return;
+      const auto began = std::chrono::steady_clock::now();
       try {
         call.run(context);
       } catch (const Error& error) {
@@ -95,6 +98,10 @@ class OpList : public Executable {
         throw Error(kOutOfMemory, "op '" + call.name + "': out of memory");
       } catch (const std::exception& error) {
         throw Error(kInternal, "internal error: op '" + call.name + "': " + error.what());
+      }
+      if (run.op_seconds) {
+        const std::chrono::duration<double> time = std::chrono::steady_clock::now() - began;
+        (*run.op_seconds)[static_cast<size_t>(&call - calls_.data())] = time.count();
       }
     }
   }
