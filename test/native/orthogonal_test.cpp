@@ -4,6 +4,7 @@
 #include <limits>
 #include <vector>
 
+#include "bits.h"
 #include "check.h"
 #include "cpu/gram_schmidt.h"
 
@@ -124,6 +125,21 @@ TEST(OrthogonalCancelled) {
   std::vector<float> values(200 * 300);
   cpu::FillOrthogonal({200, 300, 1, {}}, values.data(), {0, &cancelled});
   CHECK(values == std::vector<float>(200 * 300));
+}
+
+BITS(Orthogonal) {
+  bits::Lines lines;
+  for (const auto& [rows, columns] : kShapes) {
+    lines.emplace_back(std::to_string(rows) + "x" + std::to_string(columns),
+                       bits::Hash().Add(Draw(rows, columns, 0)).value());
+  }
+  // Rounding to f32 would hide nearly every difference.
+  const Vectors vectors = Gaussian(150, 150);
+  cpu::Orthonormalize(vectors, {});
+  bits::Hash hash;
+  for (const auto& vector : Values(vectors)) hash.Add(vector);
+  lines.emplace_back("doubles", hash.value());
+  return lines;
 }
 
 }  // namespace
