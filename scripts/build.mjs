@@ -19,8 +19,8 @@ import { buildTools, checkNode, fail, root, run, Stop } from './tools.mjs';
 const kinds = {
   release: { folder: 'build/Release', sanitize: '', target: 'bnlstm' },
   sanitize: { folder: 'build/sanitize', sanitize: 'address,undefined', target: 'bnlstm' },
-  thread: { folder: 'build/thread', sanitize: 'thread', target: undefined },
-  aarch64: { folder: 'build/aarch64', sanitize: '', target: undefined, machine: 'aarch64' },
+  thread: { folder: 'build/thread', sanitize: 'thread' },
+  aarch64: { folder: 'build/aarch64', sanitize: '', machine: 'aarch64' },
 };
 
 /** @typedef {{ folder: string, sanitize: string, target?: string, machine?: string }} Settings */
