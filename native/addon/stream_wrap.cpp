@@ -41,6 +41,14 @@ std::vector<const void*> ReadHostArrays(const Napi::Value& value,
   return memory;
 }
 
+/// Keeps the arrays that a job is to fill.
+Napi::ObjectReference List(const std::vector<Napi::Value>& arrays) {
+  const Napi::Env env = arrays.front().Env();
+  Napi::Array list = Napi::Array::New(env, arrays.size());
+  for (uint32_t i = 0; i < arrays.size(); ++i) list.Set(i, arrays[i]);
+  return Napi::Persistent(list.As<Napi::Object>());
+}
+
 /// A range of an array, as the arguments of write and read give it.
 struct Slice {
   std::shared_ptr<Array> array;
@@ -178,14 +186,14 @@ Napi::Value StreamWrap::Profile(const Napi::CallbackInfo& info) {
     ReadHostArray(info[3], DType::kF32, times.bytes / sizeof(float), "the times");
 
     std::vector<Span> results = program->results();
-    Napi::Array outputs = Napi::Array::New(env, results.size() + 1);
-    const auto count = static_cast<uint32_t>(results.size());
-    for (uint32_t i = 0; i < count; ++i) outputs.Set(i, info[2].As<Napi::Array>().Get(i));
-    outputs.Set(count, info[3]);
+    std::vector<Napi::Value> outputs;
+    for (uint32_t i = 0; i < results.size(); ++i) {
+      outputs.push_back(info[2].As<Napi::Array>().Get(i));
+    }
     results.push_back(times);
-
+    outputs.push_back(info[3]);
     Pending pending{deferred, stream_, stream.staging().Take(program->staging_bytes()),
-                    std::move(results), Napi::Persistent(outputs.As<Napi::Object>())};
+                    std::move(results), List(outputs)};
     program->CopyIn(from, pending.staging.data());
     InstanceData::Of(env).completions.Start(
         env, std::move(pending), [&](Pending& kept, Stream::Done done) {
@@ -215,13 +223,7 @@ Napi::Value StreamWrap::Read(const Napi::CallbackInfo& info) {
     Stream& stream = Open();
     const Slice slice = ReadSlice(info, stream);
     const size_t bytes = slice.host.bytes;
-    Napi::Array outputs = Napi::Array::New(env, 1);
-    outputs.Set(uint32_t{0}, info[2]);
-    Pending pending{deferred,
-                    stream_,
-                    stream.staging().Take(bytes),
-                    {{0, bytes}},
-                    Napi::Persistent(outputs.As<Napi::Object>())};
+    Pending pending{deferred, stream_, stream.staging().Take(bytes), {{0, bytes}}, List({info[2]})};
     InstanceData::Of(env).completions.Start(
         env, std::move(pending), [&](Pending& kept, Stream::Done done) {
           stream.Read(slice.array, slice.offset, kept.staging.data(), bytes, std::move(done));
@@ -236,13 +238,7 @@ Napi::Value StreamWrap::Orthogonal(const Napi::CallbackInfo& info) {
     const cpu::Orthogonal matrix = ReadOrthogonal(info[0]);
     const auto count = static_cast<size_t>(matrix.rows * matrix.columns);
     const size_t bytes = ReadHostArray(info[1], DType::kF32, count, "the matrix").bytes;
-    Napi::Array outputs = Napi::Array::New(env, 1);
-    outputs.Set(uint32_t{0}, info[1]);
-    Pending pending{deferred,
-                    stream_,
-                    stream.staging().Take(bytes),
-                    {{0, bytes}},
-                    Napi::Persistent(outputs.As<Napi::Object>())};
+    Pending pending{deferred, stream_, stream.staging().Take(bytes), {{0, bytes}}, List({info[1]})};
     InstanceData::Of(env).completions.Start(
         env, std::move(pending), [&](Pending& kept, Stream::Done done) {
           auto* const values = reinterpret_cast<float*>(kept.staging.data());
