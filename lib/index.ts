@@ -51,6 +51,7 @@ export type { StatisticsOptions } from './nn/statistics_choice.js';
 export { type AdamOptions, adam } from './optim/adam.js';
 export type { LearningRate, Optimizer } from './optim/optimizer.js';
 export { type RmspropOptions, rmsprop } from './optim/rmsprop.js';
+export type { OpTime, Profile } from './program/profile.js';
 export type { StatisticsEstimate } from './train/estimate_statistics.js';
 export { NotFiniteError } from './train/not_finite_error.js';
 export type { RunOptions, StepOptions, TrainerOptions } from './train/options.js';

@@ -84,6 +84,17 @@ export interface NativeOpSizes {
   readonly packed: number;
 }
 
+/** An orthogonal matrix [rows][columns], times `scale`; the rest names its random numbers. */
+export interface NativeOrthogonal {
+  readonly rows: number;
+  readonly columns: number;
+  readonly scale: number;
+  readonly seedLow: number;
+  readonly seedHigh: number;
+  readonly stream: number;
+  readonly attempt: number;
+}
+
 /** The ordered queue of one model, with its own thread, its arena and its arrays. */
 export interface NativeStream {
   readonly device: string;
@@ -99,10 +110,22 @@ export interface NativeStream {
     inputs: readonly HostArray[],
     outputs: readonly HostArray[],
   ): Promise<void>;
+  /** As `submit`, and `milliseconds` gets the time that each op took, in order. */
+  profile(
+    program: NativeProgram,
+    inputs: readonly HostArray[],
+    outputs: readonly HostArray[],
+    milliseconds: Float32Array,
+  ): Promise<void>;
   /** Queues a copy; the data are taken before it returns. */
   write(array: NativeArray, offset: number, data: HostArray): Promise<void>;
   /** Queues a copy into `into`, filled when the promise resolves. */
   read(array: NativeArray, offset: number, into: HostArray): Promise<void>;
+  /**
+   * Queues the drawing of a matrix on the host, whatever the device: a function of `matrix` alone,
+   * bit for bit. `into` is filled when the promise resolves.
+   */
+  orthogonal(matrix: NativeOrthogonal, into: Float32Array): Promise<void>;
   /**
    * Cancels what runs and what is queued (their promises reject with ERR_BNLSTM_DISPOSED), joins
    * the thread and frees all memory. Idempotent.

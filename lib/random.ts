@@ -43,9 +43,9 @@ const toUnit24 = 2 ** -24;
 const toUnit53 = 2 ** -53;
 
 export class Philox {
-  readonly #key: SeedWords;
-  readonly #stream: number;
-  readonly #attempt: number;
+  readonly key: SeedWords;
+  readonly stream: number;
+  readonly attempt: number;
   readonly #block = new Uint32Array(4);
 
   /**
@@ -54,9 +54,9 @@ export class Philox {
    * @param attempt which training step, epoch or parameter, u32
    */
   constructor(seed: number | SeedWords, stream = 0, attempt = 0) {
-    this.#key = typeof seed === 'number' ? seedWords(seed) : seed;
-    this.#stream = stream >>> 0;
-    this.#attempt = attempt >>> 0;
+    this.key = typeof seed === 'number' ? seedWords(seed) : seed;
+    this.stream = stream >>> 0;
+    this.attempt = attempt >>> 0;
   }
 
   /** The four words at a counter (a safe integer). They are overwritten by the next call. */
@@ -68,10 +68,10 @@ export class Philox {
   words(low: number, high: number): Uint32Array {
     let c0 = low;
     let c1 = high;
-    let c2 = this.#stream;
-    let c3 = this.#attempt;
-    let k0 = this.#key.low;
-    let k1 = this.#key.high;
+    let c2 = this.stream;
+    let c3 = this.attempt;
+    let k0 = this.key.low;
+    let k1 = this.key.high;
     for (let round = 0; round < 10; round++) {
       const high0 = multiplyHigh(0xd2511f53, c0);
       const low0 = Math.imul(0xd2511f53, c0);

@@ -1,9 +1,10 @@
 #!/usr/bin/env node
 // Builds the native code with plain CMake:
-//   node scripts/build.mjs [--kind release|sanitize|thread] [--cuda auto|on|off] [--tests] [--verbose]
+//   node scripts/build.mjs [--kind KIND] [--cuda auto|on|off] [--tests] [--verbose]
 // release   build/Release/bnlstm.node, where the loader looks first
 // sanitize  build/sanitize/bnlstm.node with AddressSanitizer and UndefinedBehaviorSanitizer
 // thread    build/thread: the native tests alone, with ThreadSanitizer
+// aarch64   build/aarch64: the native tests alone, cross-compiled for 64-bit Arm
 // Also for users of the package on a platform without a prebuilt addon, so nothing here may need
 // a development dependency. Environment: CXX; CI or BNLSTM_WERROR=1 makes warnings errors.
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -18,12 +19,15 @@ import { buildTools, checkNode, fail, root, run, Stop } from './tools.mjs';
 const kinds = {
   release: { folder: 'build/Release', sanitize: '', target: 'bnlstm' },
   sanitize: { folder: 'build/sanitize', sanitize: 'address,undefined', target: 'bnlstm' },
-  thread: { folder: 'build/thread', sanitize: 'thread', target: undefined },
+  thread: { folder: 'build/thread', sanitize: 'thread' },
+  aarch64: { folder: 'build/aarch64', sanitize: '', machine: 'aarch64' },
 };
+
+/** @typedef {{ folder: string, sanitize: string, target?: string, machine?: string }} Settings */
 
 /** @typedef {{ kind: string, cuda: string, tests: boolean, verbose: boolean }} Options */
 
-/** @param {string} kind */
+/** @param {string} kind @returns {Settings} */
 function settingsOf(kind) {
   if (kind in kinds) return kinds[/** @type {keyof typeof kinds} */ (kind)];
   throw new Stop(`--kind must be one of ${Object.keys(kinds).join(', ')}`);
@@ -31,6 +35,9 @@ function settingsOf(kind) {
 
 /** @param {string} kind */
 export const folderOf = (kind) => settingsOf(kind).folder;
+
+/** @param {string} kind @returns {string | undefined} another machine that it is built for */
+export const machineOf = (kind) => settingsOf(kind).machine;
 
 function nodeIncludes() {
   const require = createRequire(import.meta.url);
@@ -56,10 +63,10 @@ function findNvcc() {
  */
 export async function build(options = {}) {
   const { kind = 'release', cuda = 'auto', tests = false, verbose = false } = options;
-  const { folder, sanitize, target } = settingsOf(kind);
+  const { folder, sanitize, target, machine } = settingsOf(kind);
   if (!['auto', 'on', 'off'].includes(cuda)) throw new Stop('--cuda must be auto, on or off');
 
-  const { compiler, generator } = buildTools();
+  const { compiler, generator } = buildTools(machine);
   const werror = Boolean(process.env.CI || process.env.BNLSTM_WERROR);
   const directory = join(root, folder);
   const configure = ['-S', root, '-B', directory, '-G', generator];
@@ -69,10 +76,11 @@ export async function build(options = {}) {
     CMAKE_LIBRARY_OUTPUT_DIRECTORY: directory,
     CMAKE_RUNTIME_OUTPUT_DIRECTORY: directory,
     BNLSTM_NODE_INCLUDE: nodeIncludes().join(';'),
-    BNLSTM_CUDA: cuda.toUpperCase(),
+    BNLSTM_CUDA: machine ? 'OFF' : cuda.toUpperCase(),
     BNLSTM_SANITIZE: sanitize,
     BNLSTM_TESTS: tests || target === undefined ? 'ON' : 'OFF',
     BNLSTM_WERROR: werror ? 'ON' : 'OFF',
+    ...(machine && { CMAKE_SYSTEM_NAME: 'Linux', CMAKE_SYSTEM_PROCESSOR: machine }),
   };
   for (const [name, value] of Object.entries(settings)) configure.push(`-D${name}=${value}`);
 

@@ -105,6 +105,19 @@ export function checkNode() {
   }
 }
 
+/**
+ * How to start a program that was built for another machine.
+ * @param {string} machine as GNU calls it
+ * @returns {string[]}
+ */
+export function emulator(machine) {
+  const program = `qemu-${machine}`;
+  if (answer(program, ['--version']) === undefined) {
+    throw new Stop(`${program} is needed: apt-get install qemu-user`);
+  }
+  return [program, '-L', `/usr/${machine}-linux-gnu`]; // where Debian puts its libraries
+}
+
 const probe = `
 #include <bit>
 #include <concepts>
@@ -114,9 +127,10 @@ static_assert(__cplusplus >= 202002L && std::bit_width(8u) == 4u);
 
 /**
  * Finds what a native build takes, or says all that is missing, one line for each tool.
+ * @param {string} [machine] to cross-compile for, as GNU calls it
  * @returns {{ compiler: string, generator: string }}
  */
-export function buildTools() {
+export function buildTools(machine) {
   const missing = [];
   const cmake = answer('cmake', ['--version']);
   if (cmake === undefined || !atLeast(cmake, [3, 22])) {
@@ -125,11 +139,16 @@ export function buildTools() {
       `CMake 3.22 or newer is needed, ${found}: install it (apt-get install cmake, brew install cmake)`,
     );
   }
-  const candidates = process.env.CXX ? [process.env.CXX] : ['c++', 'g++', 'clang++'];
+  const native = process.env.CXX ? [process.env.CXX] : ['c++', 'g++', 'clang++'];
+  const candidates = machine ? [`${machine}-linux-gnu-g++`] : native;
   const compiler = candidates.find(
     (name) => answer(name, ['-std=c++20', '-fsyntax-only', '-x', 'c++', '-'], probe) !== undefined,
   );
-  if (compiler === undefined) {
+  if (compiler === undefined && machine !== undefined) {
+    missing.push(
+      `${candidates[0]} 11 or newer is needed: apt-get install g++-${machine}-linux-gnu`,
+    );
+  } else if (compiler === undefined) {
     missing.push(
       `a C++20 compiler is needed, tried ${candidates.join(', ')}: install g++ 11 or clang 14 ` +
         'or newer (apt-get install g++, xcode-select --install) or set CXX',

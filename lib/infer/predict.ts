@@ -12,6 +12,7 @@ import {
   statisticsOptionNames,
 } from '../nn/statistics_choice.js';
 import { Graph } from '../program/graph.js';
+import type { Runner } from '../program/profile.js';
 import type { Program } from '../program/program.js';
 
 /**
@@ -49,6 +50,7 @@ export async function predict(
   network: Network,
   batch: Batch,
   options: PredictOptions | undefined,
+  runner?: Runner,
 ): Promise<Prediction> {
   const names = [...statisticsOptionNames, 'state', 'firstStep', 'signal'];
   const given = check.options(options, 'predict', names);
@@ -67,12 +69,13 @@ export async function predict(
   };
   const key = ['predict', feed.key, ...Object.values(passOptions)].join();
   const program = network.programs.get(key, () => record(network, feed, passOptions));
-  const results = await network.run(program, {
+  const inputs = {
     ...feed.inputs,
     ...states,
     ...(firstStep && { firstStep }),
     attempt: Int32Array.of(0),
-  });
+  };
+  const results = await network.run(program, inputs, runner);
 
   const { output, blueprint } = network;
   const rows = output.kind === 'features' ? [feed.size] : [feed.size, feed.steps];

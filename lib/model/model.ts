@@ -10,6 +10,7 @@ import type { StatisticsStatus } from '../nn/population_status.js';
 import type { ReadOptions } from '../nn/reading.js';
 import { copyOf } from '../nn/tables.js';
 import { mapStatistics, type StatisticsValues } from '../ops/statistics.js';
+import { type Profile, Profiler } from '../program/profile.js';
 import { estimateStatistics, type StatisticsEstimate } from '../train/estimate_statistics.js';
 import type { TrainerOptions } from '../train/options.js';
 import { Trainer } from '../train/trainer.js';
@@ -127,6 +128,17 @@ export class Model {
   async predict(batch: Batch, options?: PredictOptions): Promise<Prediction> {
     this.#network.assertAlive();
     return predict(this.#network, batch, options);
+  }
+
+  /**
+   * Where the time of one `predict` goes, by op. The first run of a shape is slower than later ones.
+   * @throws as `predict`
+   */
+  async profile(batch: Batch, options?: PredictOptions): Promise<Profile> {
+    this.#network.assertAlive();
+    const profiler = new Profiler();
+    await predict(this.#network, batch, options, profiler.run);
+    return profiler.profile;
   }
 
   /**

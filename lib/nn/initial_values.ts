@@ -1,3 +1,4 @@
+import type { NativeStream } from '../native.js';
 import { statisticsNames } from '../ops/statistics.js';
 import { hostStream, Philox } from '../random.js';
 import type { Blueprint } from './builder.js';
@@ -6,7 +7,11 @@ import type { Blueprint } from './builder.js';
  * The initial parameters, flat. Each is a pure function of the seed and its own name (and
  * direction), whatever else the network holds.
  */
-export function initialParameters(blueprint: Blueprint, seed: number): Float32Array {
+export async function initialParameters(
+  blueprint: Blueprint,
+  seed: number,
+  stream: NativeStream,
+): Promise<Float32Array> {
   const flat = new Float32Array(blueprint.parameterCount);
   for (const { name, visibleShape, offset, count, directions, fill } of blueprint.parameters) {
     const shape = directions === 1 ? visibleShape : visibleShape.slice(1);
@@ -14,7 +19,7 @@ export function initialParameters(blueprint: Blueprint, seed: number): Float32Ar
     for (let direction = 0; direction < directions; direction++) {
       const from = offset + direction * size;
       const random = new Philox(seed, hostStream.initialValues, hash(`${name}/${direction}`));
-      fill(flat.subarray(from, from + size), shape, random);
+      await fill(flat.subarray(from, from + size), shape, random, stream);
     }
   }
   return flat;

@@ -1,10 +1,19 @@
 import * as check from '../check.js';
+import type { NativeStream } from '../native.js';
 import type { Shape } from '../program/value.js';
 import type { Philox } from '../random.js';
 import { fillOrthogonal } from './orthogonal.js';
 
-/** Writes the initial values of a parameter of this shape; `random` belongs to it alone. */
-export type Fill = (values: Float32Array, shape: Shape, random: Philox) => void;
+/**
+ * Writes the initial values of a parameter of this shape, at once or on the stream's thread;
+ * `random` belongs to it alone. The stream has no say in the values.
+ */
+export type Fill = (
+  values: Float32Array,
+  shape: Shape,
+  random: Philox,
+  stream: NativeStream,
+) => void | Promise<void>;
 
 /** How a parameter starts. Made by `orthogonal`, `identity`, `uniform`, `glorot`, ... */
 export class Initializer {
@@ -39,9 +48,9 @@ export interface ScaleOptions {
 export function orthogonal(options?: ScaleOptions): Initializer {
   const { scale = 1 } = check.options(options, 'orthogonal', ['scale']);
   check.number(scale, 'orthogonal: scale');
-  return new Initializer('orthogonal', { scale }, (values, shape, random) => {
+  return new Initializer('orthogonal', { scale }, (values, shape, random, stream) => {
     const [rows, columns] = matrix('orthogonal', shape);
-    fillOrthogonal(values, rows, columns, random, scale);
+    return fillOrthogonal(stream, values, rows, columns, random, scale);
   });
 }
 
@@ -62,13 +71,14 @@ export function identity(options?: IdentityOptions): Initializer {
   const scale = check.number(given.scale ?? 1, 'identity: scale');
   const chosen = given.gates === undefined ? undefined : checkGates(given.gates);
   const saved = { scale, ...(chosen && { gates: chosen }) };
-  return new Initializer('identity', saved, (values, shape, random) => {
+  return new Initializer('identity', saved, async (values, shape, random, stream) => {
     const [rows, columns] = matrix('identity', shape);
-    if (chosen === undefined) {
-      for (let i = 0; i < Math.min(rows, columns); i++) values[i * columns + i] = scale;
-    } else {
-      fillIdentityGates(values, rows, columns, chosen, scale, random);
+    if (chosen !== undefined) {
+      const orthogonal = (rest: Float32Array, width: number) =>
+        fillOrthogonal(stream, rest, rows, width, random);
+      return fillIdentityGates(values, rows, columns, chosen, scale, orthogonal);
     }
+    for (let i = 0; i < Math.min(rows, columns); i++) values[i * columns + i] = scale;
   });
 }
 
@@ -182,21 +192,21 @@ function fillUniform(values: Float32Array, min: number, max: number, random: Phi
   for (let i = 0; i < values.length; i++) values[i] = min + (max - min) * random.uniform(i);
 }
 
-function fillIdentityGates(
+async function fillIdentityGates(
   values: Float32Array,
   rows: number,
   columns: number,
   chosen: readonly Gate[],
   scale: number,
-  random: Philox,
-): void {
+  fillRest: (rest: Float32Array, width: number) => Promise<void>,
+): Promise<void> {
   if (columns !== gates.length * rows) {
     const shape = `a parameter of shape [${rows}, ${columns}]`;
     throw check.argumentError('identity: gates', 'recurrent weights [H, 4H]', shape);
   }
   const others = gates.filter((gate) => !chosen.includes(gate));
   const rest = new Float32Array(rows * rows * others.length);
-  if (others.length > 0) fillOrthogonal(rest, rows, rows * others.length, random);
+  if (others.length > 0) await fillRest(rest, rows * others.length);
   for (let row = 0; row < rows; row++) {
     for (const [block, gate] of gates.entries()) {
       const at = row * columns + block * rows;

@@ -1,8 +1,9 @@
 import { BnLstmError } from '../errors.js';
-import { type FloatType, type HostArray, type NativeStream, native } from '../native.js';
+import { type FloatType, type NativeStream, native } from '../native.js';
 import { ProgramCache } from '../program/cache.js';
 import type { Graph } from '../program/graph.js';
-import type { Program } from '../program/program.js';
+import { plainRunner, type Runner } from '../program/profile.js';
+import type { Arrays, Program } from '../program/program.js';
 import type { Value } from '../program/value.js';
 import { type Blueprint, Builder } from './builder.js';
 import type { Feed } from './feed.js';
@@ -28,9 +29,6 @@ export interface NetworkOptions {
   readonly input: Spec;
   readonly layers: readonly Layer[];
 }
-
-/** Values of a program by name. */
-export type Arrays = Readonly<Record<string, HostArray>>;
 
 /**
  * Layers with their parameters, packed weights and statistics tables, on one stream of a device.
@@ -101,8 +99,9 @@ export class Network {
 
   /** Draws all parameters from the seed, and starts moving statistics. */
   async initialise(): Promise<void> {
+    const initial = await initialParameters(this.blueprint, this.seed, this.stream);
     await Promise.all([
-      this.parameters.write(initialParameters(this.blueprint, this.seed)),
+      this.parameters.write(initial),
       this.tables.moving?.write(initialMovingStatistics(this.blueprint)),
     ]);
   }
@@ -132,9 +131,9 @@ export class Network {
   }
 
   /** Queues a program that reads the weights, after packing them if they have changed. */
-  async run(program: Program, inputs: Arrays): Promise<Arrays> {
+  async run(program: Program, inputs: Arrays, runner: Runner = plainRunner): Promise<Arrays> {
     const packing = this.packed.update(this.programs);
-    const [outputs] = await Promise.all([program.run(inputs), packing]);
+    const [outputs] = await Promise.all([runner(program, inputs), packing]);
     return outputs;
   }
 

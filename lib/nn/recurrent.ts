@@ -134,7 +134,9 @@ function declare(
       deviceShape: [directions * H],
       trainable,
     });
-  const gateBias: Fill = (values) => values.fill(settings.forgetBias, 0, H);
+  const gateBias: Fill = (values) => {
+    values.fill(settings.forgetBias, 0, H);
+  };
 
   const wx = parameter('wx', [D, 4 * H], settings.inputInit.fill);
   const wh = parameter('wh', [H, 4 * H], settings.recurrentInit.fill);

@@ -2,8 +2,12 @@ import { internalError } from '../errors.js';
 import type { HostArray, NativeProgram } from '../native.js';
 import type { Layout } from './compile.js';
 import { describe } from './describe.js';
+import { type Profile, summarise } from './profile.js';
 import type { RecordedInput } from './recording.js';
 import { count, formatType, hostArrayOf } from './value.js';
+
+/** Values of a program by name. */
+export type Arrays = Readonly<Record<string, HostArray>>;
 
 /** A recording that was checked, planned and handed to the stream; made by `Graph.compile`. */
 export class Program {
@@ -25,7 +29,26 @@ export class Program {
    * host's order of axes. Rejects with what native code reports; missing, unknown or wrongly sized
    * inputs are internal errors.
    */
-  async run(inputs: Readonly<Record<string, HostArray>>): Promise<Record<string, HostArray>> {
+  async run(inputs: Arrays): Promise<Arrays> {
+    const { stream } = this.#layout.recording;
+    return this.#queue(inputs, (given, results) => stream.submit(this.#native, given, results));
+  }
+
+  /** As `run`, timing each op. */
+  async profile(inputs: Arrays): Promise<{ outputs: Arrays; profile: Profile }> {
+    const { ops, recording } = this.#layout;
+    const times = new Float32Array(ops.length);
+    const outputs = await this.#queue(inputs, (given, results) =>
+      recording.stream.profile(this.#native, given, results, times),
+    );
+    const names = ops.map(({ name }) => name);
+    return { outputs, profile: summarise(names, times) };
+  }
+
+  async #queue(
+    inputs: Arrays,
+    submit: (inputs: readonly HostArray[], outputs: readonly HostArray[]) => Promise<void>,
+  ): Promise<Arrays> {
     const { recording } = this.#layout;
     for (const name of Object.keys(inputs)) {
       if (!recording.inputs.some((input) => input.name === name)) {
@@ -37,7 +60,7 @@ export class Program {
       const HostArrayOf = hostArrayOf(value.dtype);
       return new HostArrayOf(count(value.shape));
     });
-    await recording.stream.submit(this.#native, given, results);
+    await submit(given, results);
     return Object.fromEntries(recording.outputs.map(({ name }, index) => [name, results[index]]));
   }
 

@@ -8,6 +8,7 @@ import type { Network } from '../nn/network.js';
 import { pipeline } from '../nn/pipeline.js';
 import { checkDataSource } from '../nn/reading.js';
 import { ProgramCache } from '../program/cache.js';
+import { type Profile, Profiler, plainRunner, type Runner } from '../program/profile.js';
 import { NotFiniteError } from './not_finite_error.js';
 import {
   checkRunOptions,
@@ -64,17 +65,18 @@ export class Trainer {
    * ERR_BNLSTM_CARRIED_STATE where another number of rows would have to go on
    */
   async step(batch: Batch, options?: StepOptions): Promise<StepResult> {
-    this.#assertAlive();
-    const { carryState = false } = check.options(options, 'step', ['carryState']);
-    const carried = check.boolean(carryState, 'step: carryState') ? this.#carry('step') : undefined;
-    const unlock = this.#network.lockTraining();
-    try {
-      const turn = new Turn();
-      turn.add(await this.#start({ feed: this.#feed(batch), epoch: 0 }, carried));
-      return turn.result();
-    } finally {
-      unlock();
-    }
+    return this.#step(batch, options, 'step', plainRunner);
+  }
+
+  /**
+   * Where the time of a training step goes, by op. It is a step like any other, so parameters and
+   * optimizer state change. The first step on a shape is slower than later ones.
+   * @throws as `step`
+   */
+  async profile(batch: Batch, options?: StepOptions): Promise<Profile> {
+    const profiler = new Profiler();
+    await this.#step(batch, options, 'profile', profiler.run);
+    return profiler.profile;
   }
 
   /**
@@ -100,6 +102,26 @@ export class Trainer {
     this.#carried?.dispose();
   }
 
+  async #step(
+    batch: Batch,
+    options: StepOptions | undefined,
+    method: string,
+    runner: Runner,
+  ): Promise<StepResult> {
+    this.#assertAlive();
+    const { carryState = false } = check.options(options, method, ['carryState']);
+    const carries = check.boolean(carryState, `${method}: carryState`);
+    const carried = carries ? this.#carry(method) : undefined;
+    const unlock = this.#network.lockTraining();
+    try {
+      const turn = new Turn();
+      turn.add(await this.#start({ feed: this.#feed(batch), epoch: 0 }, runner, carried));
+      return turn.result();
+    } finally {
+      unlock();
+    }
+  }
+
   async *#turns(
     data: DataSource,
     options: ReturnType<typeof checkRunOptions>,
@@ -108,7 +130,7 @@ export class Trainer {
     const { reportEvery, signal } = options;
     const unlock = this.#network.lockTraining();
     try {
-      const start = (staged: StagedStep) => this.#start(staged, carried);
+      const start = (staged: StagedStep) => this.#start(staged, plainRunner, carried);
       let turn = new Turn();
       for await (const outcome of pipeline(this.#staged(data, options), start, signal)) {
         turn.add(outcome);
@@ -149,7 +171,11 @@ export class Trainer {
     return feed;
   }
 
-  async #start({ feed, epoch }: StagedStep, carried?: CarriedState): Promise<StepOutcome> {
+  async #start(
+    { feed, epoch }: StagedStep,
+    runner: Runner,
+    carried?: CarriedState,
+  ): Promise<StepOutcome> {
     this.#assertAlive();
     const network = this.#network;
     const index = this.#steps + 1;
@@ -162,7 +188,7 @@ export class Trainer {
     network.attempts++;
 
     const before = network.parameters.version;
-    const running = program.run({
+    const running = runner(program, {
       ...feed.inputs,
       ...chunk?.inputs,
       attempt: Int32Array.of(network.attempts),

@@ -122,4 +122,18 @@ ProgramDescription ReadProgram(const Napi::Value& value, const Stream& stream) {
   return program;
 }
 
+cpu::Orthogonal ReadOrthogonal(const Napi::Value& value) {
+  const Napi::Object object = ReadObject(value, "a matrix");
+  const auto count = [&](const char* name) { return ReadCount(object.Get(name), name); };
+  // A key's low word is below 2^32 in JavaScript, so the seed is put together again exactly.
+  const uint64_t seed = uint64_t{count("seedHigh")} << 32 | count("seedLow");
+  cpu::Orthogonal matrix{
+      static_cast<int64_t>(count("rows")),
+      static_cast<int64_t>(count("columns")),
+      object.Get("scale").ToNumber().DoubleValue(),
+      {seed, static_cast<uint32_t>(count("stream")), static_cast<uint32_t>(count("attempt"))}};
+  Assert(matrix.rows > 0 && matrix.columns > 0, "an orthogonal matrix is not empty");
+  return matrix;
+}
+
 }  // namespace bnlstm::addon

@@ -3,6 +3,7 @@
 #include <napi.h>
 
 #include "core/stream.h"
+#include "cpu/orthogonal.h"
 
 namespace bnlstm::addon {
 
@@ -13,5 +14,6 @@ namespace bnlstm::addon {
 size_t ReadCount(const Napi::Value& value, const char* what);
 OpDescription ReadOp(const Napi::Value& value, const Stream& stream);
 ProgramDescription ReadProgram(const Napi::Value& value, const Stream& stream);
+cpu::Orthogonal ReadOrthogonal(const Napi::Value& value);
 
 }  // namespace bnlstm::addon

@@ -12,6 +12,7 @@
 #include "addon/instance_data.h"
 #include "addon/program_wrap.h"
 #include "addon/registry.h"
+#include "cpu/orthogonal.h"
 
 namespace bnlstm::addon {
 namespace {
@@ -37,6 +38,14 @@ std::vector<const void*> ReadHostArrays(const Napi::Value& value,
                          .data);
   }
   return memory;
+}
+
+/// Keeps the arrays that a job is to fill.
+Napi::ObjectReference List(const std::vector<Napi::Value>& arrays) {
+  const Napi::Env env = arrays.front().Env();
+  Napi::Array list = Napi::Array::New(env, arrays.size());
+  for (uint32_t i = 0; i < arrays.size(); ++i) list.Set(i, arrays[i]);
+  return Napi::Persistent(list.As<Napi::Object>());
 }
 
 /// A range of an array, as the arguments of write and read give it.
@@ -65,8 +74,11 @@ Napi::Function StreamWrap::Define(Napi::Env env) {
        InstanceAccessor<&StreamWrap::ArenaGeneration>("arenaGeneration"),
        InstanceMethod<&StreamWrap::Sizes>("sizes"), InstanceMethod<&StreamWrap::NewArray>("array"),
        InstanceMethod<&StreamWrap::NewProgram>("program"),
-       InstanceMethod<&StreamWrap::Submit>("submit"), InstanceMethod<&StreamWrap::Write>("write"),
-       InstanceMethod<&StreamWrap::Read>("read"), InstanceMethod<&StreamWrap::Dispose>("dispose")});
+       InstanceMethod<&StreamWrap::Submit>("submit"),
+       InstanceMethod<&StreamWrap::Profile>("profile"), InstanceMethod<&StreamWrap::Write>("write"),
+       InstanceMethod<&StreamWrap::Read>("read"),
+       InstanceMethod<&StreamWrap::Orthogonal>("orthogonal"),
+       InstanceMethod<&StreamWrap::Dispose>("dispose")});
 }
 
 StreamWrap::StreamWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<StreamWrap>(info) {
@@ -162,6 +174,33 @@ Napi::Value StreamWrap::Submit(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Value StreamWrap::Profile(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return Promised(env, [&](Napi::Promise::Deferred deferred) {
+    Stream& stream = Open();
+    const auto program = ProgramWrap::Get(info[0], stream);
+    const auto from = ReadHostArrays(info[1], program->inputs(), "input");
+    ReadHostArrays(info[2], program->outputs(), "output");
+    const Span times = program->op_times();
+    ReadHostArray(info[3], DType::kF32, times.bytes / sizeof(float), "the times");
+
+    std::vector<Span> results = program->results();
+    std::vector<Napi::Value> outputs;
+    for (uint32_t i = 0; i < results.size(); ++i) {
+      outputs.push_back(info[2].As<Napi::Array>().Get(i));
+    }
+    results.push_back(times);
+    outputs.push_back(info[3]);
+    Pending pending{deferred, stream_, stream.staging().Take(program->staging_bytes()),
+                    std::move(results), List(outputs)};
+    program->CopyIn(from, pending.staging.data());
+    InstanceData::Of(env).completions.Start(
+        env, std::move(pending), [&](Pending& kept, Stream::Done done) {
+          stream.Profile(program, kept.staging.data(), std::move(done));
+        });
+  });
+}
+
 Napi::Value StreamWrap::Write(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return Promised(env, [&](Napi::Promise::Deferred deferred) {
@@ -183,16 +222,28 @@ Napi::Value StreamWrap::Read(const Napi::CallbackInfo& info) {
     Stream& stream = Open();
     const Slice slice = ReadSlice(info, stream);
     const size_t bytes = slice.host.bytes;
-    Napi::Array outputs = Napi::Array::New(env, 1);
-    outputs.Set(uint32_t{0}, info[2]);
-    Pending pending{deferred,
-                    stream_,
-                    stream.staging().Take(bytes),
-                    {{0, bytes}},
-                    Napi::Persistent(outputs.As<Napi::Object>())};
+    Pending pending{deferred, stream_, stream.staging().Take(bytes), {{0, bytes}}, List({info[2]})};
     InstanceData::Of(env).completions.Start(
         env, std::move(pending), [&](Pending& kept, Stream::Done done) {
           stream.Read(slice.array, slice.offset, kept.staging.data(), bytes, std::move(done));
+        });
+  });
+}
+
+Napi::Value StreamWrap::Orthogonal(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return Promised(env, [&](Napi::Promise::Deferred deferred) {
+    Stream& stream = Open();
+    const cpu::Orthogonal matrix = ReadOrthogonal(info[0]);
+    const auto count = static_cast<size_t>(matrix.rows * matrix.columns);
+    const size_t bytes = ReadHostArray(info[1], DType::kF32, count, "the matrix").bytes;
+    Pending pending{deferred, stream_, stream.staging().Take(bytes), {{0, bytes}}, List({info[1]})};
+    InstanceData::Of(env).completions.Start(
+        env, std::move(pending), [&](Pending& kept, Stream::Done done) {
+          auto* const values = reinterpret_cast<float*>(kept.staging.data());
+          stream.Call(
+              [matrix, values](const RunContext& run) { FillOrthogonal(matrix, values, run); },
+              std::move(done));
         });
   });
 }

@@ -27,8 +27,10 @@ class StreamWrap : public Napi::ObjectWrap<StreamWrap> {
   Napi::Value NewArray(const Napi::CallbackInfo& info);
   Napi::Value NewProgram(const Napi::CallbackInfo& info);
   Napi::Value Submit(const Napi::CallbackInfo& info);
+  Napi::Value Profile(const Napi::CallbackInfo& info);
   Napi::Value Write(const Napi::CallbackInfo& info);
   Napi::Value Read(const Napi::CallbackInfo& info);
+  Napi::Value Orthogonal(const Napi::CallbackInfo& info);
   Napi::Value Dispose(const Napi::CallbackInfo& info);
 
   Stream& Open() const;

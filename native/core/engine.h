@@ -22,6 +22,7 @@ struct OpSizes {
 struct RunContext {
   int threads = 0;                               // at most this many; 0: the engine's choice
   const std::atomic<bool>* cancelled = nullptr;  // set at disposal: long ops return early
+  std::vector<double>* op_seconds = nullptr;     // not null: gets the time of each op, in order
 };
 
 /// A program bound to memory. The CPU replays a list; CUDA replays a captured graph.
@@ -29,7 +30,8 @@ class Executable {
  public:
   virtual ~Executable() = default;
   /// Runs every op in order, blocking. Throws Error with the name of the op that failed. Returns
-  /// early, leaving its outputs undefined, once `cancelled` is set.
+  /// early, leaving its outputs undefined, once `cancelled` is set. With `op_seconds`, an op's time
+  /// is its own: on a device that runs behind the host, the device's clock between events around it.
   virtual void Run(const RunContext& context) = 0;
 };
 

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstdint>
 
+#include "core/portable_math.h"
+
 namespace bnlstm {
 
 /// Counter-based random numbers: Philox 4x32-10 (Salmon et al., "Parallel Random Numbers: As Easy
@@ -37,8 +39,8 @@ struct Philox {
   /// Element `index` of a standard normal array (Box-Muller, one value per block).
   float Normal(uint64_t index) const {
     const Block block = At(index);
-    const double radius = std::sqrt(-2.0 * std::log(((block[0] >> 8) + 1.0) * 0x1p-24));
-    return static_cast<float>(radius * std::cos(6.283185307179586 * ((block[1] >> 8) * 0x1p-24)));
+    const double radius = std::sqrt(-2.0 * PortableLog(((block[0] >> 8) + 1.0) * 0x1p-24));
+    return static_cast<float>(radius * PortableCosine((block[1] >> 8) * 0x1p-24));
   }
 };
 

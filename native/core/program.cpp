@@ -92,6 +92,8 @@ Program::Program(std::shared_ptr<const Engine> engine, ProgramDescription descri
     results_.push_back({staging_bytes_, output.host_bytes()});
     staging_bytes_ += Aligned(output.host_bytes());
   }
+  op_times_ = {staging_bytes_, description_.ops.size() * sizeof(float)};
+  staging_bytes_ += Aligned(op_times_.bytes);
   raw_offset_ = staging_bytes_;
   staging_bytes_ += raw_bytes;
 }
@@ -160,6 +162,16 @@ void Program::Run(const Arena& arena, std::byte* staging, const RunContext& cont
     engine_->Download(raw, Address(output.location, arena), output.bytes());
     if (Differs(output)) ToHost(output, to, raw);
   }
+}
+
+void Program::Profile(const Arena& arena, std::byte* staging, RunContext context) {
+  std::vector<double> seconds;
+  context.op_seconds = &seconds;
+  Run(arena, staging, context);
+  Assert(seconds.size() == description_.ops.size(), "the engine has not timed every op");
+  auto* const times = reinterpret_cast<float*>(staging + op_times_.offset);
+  std::transform(seconds.begin(), seconds.end(), times,
+                 [](double each) { return static_cast<float>(1e3 * each); });
 }
 
 }  // namespace bnlstm

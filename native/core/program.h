@@ -82,8 +82,12 @@ class Program {
   void CopyIn(const std::vector<const void*>& from, std::byte* staging) const;
   /// Uploads, runs, downloads. Once `cancelled` is set the outputs mean nothing.
   void Run(const Arena& arena, std::byte* staging, const RunContext& context);
+  /// The same, timing each op.
+  void Profile(const Arena& arena, std::byte* staging, RunContext context);
   /// Where in the staging memory a run has left each output.
   const std::vector<Span>& results() const { return results_; }
+  /// Where Profile has left the milliseconds of each op, f32.
+  Span op_times() const { return op_times_; }
 
  private:
   void Check(const Location& location, DType dtype, const Shape& shape, const std::string& what);
@@ -93,6 +97,7 @@ class Program {
   ProgramDescription description_;
   std::vector<std::shared_ptr<Array>> arrays_;  // each once
   std::vector<Span> given_, results_;           // in staging, by input and by output
+  Span op_times_;                               // in staging too
   size_t raw_offset_ = 0, staging_bytes_ = 0;
   std::unique_ptr<Executable> executable_;
   uint64_t generation_ = 0;  // of the arena that executable_ has addresses into

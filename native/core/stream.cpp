@@ -86,6 +86,13 @@ void Stream::Run(std::shared_ptr<Program> program, std::byte* staging, Done done
          std::move(done)});
 }
 
+void Stream::Profile(std::shared_ptr<Program> program, std::byte* staging, Done done) {
+  Queue({[this, program = std::move(program), staging] {
+           program->Profile(arena_, staging, RunContext{threads_, &cancelled_});
+         },
+         std::move(done)});
+}
+
 void Stream::Write(std::shared_ptr<Array> array, size_t offset, const std::byte* from, size_t bytes,
                    Done done) {
   Queue({[this, array = std::move(array), offset, from, bytes] {
@@ -98,6 +105,13 @@ void Stream::Read(std::shared_ptr<Array> array, size_t offset, std::byte* into, 
                   Done done) {
   Queue({[this, array = std::move(array), offset, into, bytes] {
            engine_->Download(into, array->data() + offset, bytes);
+         },
+         std::move(done)});
+}
+
+void Stream::Call(std::function<void(const RunContext&)> work, Done done) {
+  Queue({[this, work = std::move(work)] {
+           work(RunContext{threads_, &cancelled_});
          },
          std::move(done)});
 }

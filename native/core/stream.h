@@ -62,9 +62,13 @@ class Stream {
   /// Any thread, before Close. `staging` holds what CopyIn has put there and gets the outputs; the
   /// caller keeps it until `done`.
   void Run(std::shared_ptr<Program> program, std::byte* staging, Done done);
+  /// As Run, and `staging` gets the times of the ops too.
+  void Profile(std::shared_ptr<Program> program, std::byte* staging, Done done);
   void Write(std::shared_ptr<Array> array, size_t offset, const std::byte* from, size_t bytes,
              Done done);
   void Read(std::shared_ptr<Array> array, size_t offset, std::byte* into, size_t bytes, Done done);
+  /// Queues work of the host that belongs between the others' and not on the owner's thread.
+  void Call(std::function<void(const RunContext&)> work, Done done);
 
  private:
   struct Job {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 #endif
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -91,9 +92,12 @@ class OpList : public Executable {
 
   void Run(const RunContext& run) override {
     const bool chosen = run.threads > 0;
-    const Context context{kernels_, chosen ? run.threads : ThreadPool::Available(), chosen, run.cancelled};
+    const int threads = chosen ? run.threads : ThreadPool::Available();
+    const Context context{kernels_, threads, chosen, run.cancelled};
+    if (run.op_seconds) run.op_seconds->assign(calls_.size(), 0);
     for (const Call& call : calls_) {
       if (context.Cancelled()) return;
+      const auto began = std::chrono::steady_clock::now();
       try {
         call.run(context);
       } catch (const Error& error) {
@@ -102,6 +106,10 @@ class OpList : public Executable {
         throw Error(kOutOfMemory, "op '" + call.name + "': out of memory");
       } catch (const std::exception& error) {
         throw Error(kInternal, "internal error: op '" + call.name + "': " + error.what());
+      }
+      if (run.op_seconds) {
+        const std::chrono::duration<double> time = std::chrono::steady_clock::now() - began;
+        (*run.op_seconds)[static_cast<size_t>(&call - calls_.data())] = time.count();
       }
     }
   }

@@ -162,6 +162,62 @@ describe('submit', () => {
   });
 });
 
+describe('profile', () => {
+  it('runs as submit does, and times each op', async () => {
+    const stream = open();
+    const program = stream.program(plusTen(40, 17));
+    const y = new Float32Array(40 * 17);
+    const inputs = [new Float32Array(40 * 17).fill(1), new Int32Array(17).fill(40)];
+    const times = Float32Array.of(-1, -1);
+    await stream.profile(program, inputs, [y], times);
+    expect(y.every((value) => value === 11)).toBe(true);
+    for (const ms of times) expect(ms).toBeGreaterThan(0);
+    const profile = (ms: unknown) =>
+      thrown(() => stream.profile(program, inputs, [y], ms as Float32Array));
+    expect(profile(new Float32Array(3))).toBe('ERR_BNLSTM_ARGUMENT');
+    expect(profile(undefined)).toBe('ERR_BNLSTM_ARGUMENT');
+  });
+});
+
+describe('orthogonal', () => {
+  const matrix = (rows: number, columns: number) => {
+    const words = { seedLow: 1, seedHigh: 0, stream: 2, attempt: 3 };
+    return { rows, columns, scale: 1, ...words };
+  };
+
+  it('fills a part of an array, the same on any number of threads', async () => {
+    const results = await Promise.all(
+      [0, 1, 2, 5].map(async (threads) => {
+        const values = new Float32Array(300 * 200 + 2).fill(7);
+        await open(threads).orthogonal(matrix(300, 200), values.subarray(1, -1));
+        return values;
+      }),
+    );
+    for (const values of results) {
+      expect(Buffer.compare(bytesOf(values), bytesOf(results[0]))).toBe(0);
+      expect([values[0], values.at(-1)]).toEqual([7, 7]);
+      expect(values.subarray(1, -1).includes(7)).toBe(false);
+    }
+  });
+
+  it('refuses wrong arguments at once, and ends when the stream is disposed', async () => {
+    const stream = open();
+    const draw = (rows: number, into: unknown) =>
+      thrown(() => stream.orthogonal(matrix(rows, 2), into as Float32Array));
+    expect(draw(2, new Float32Array(5))).toBe('ERR_BNLSTM_ARGUMENT');
+    expect(draw(2, new Int32Array(4))).toBe('ERR_BNLSTM_ARGUMENT');
+    expect(draw(0, new Float32Array(0))).toBe('ERR_BNLSTM_INTERNAL');
+    expect(draw(0.5, new Float32Array(1))).toBe('ERR_BNLSTM_INTERNAL');
+    const values = new Float32Array(2000 * 2000);
+    const drawing = rejection(stream.orthogonal(matrix(2000, 2000), values));
+    stream.dispose();
+    expect(await drawing).toBe('ERR_BNLSTM_DISPOSED');
+    expect(await rejection(stream.orthogonal(matrix(1, 1), new Float32Array(1)))).toBe(
+      'ERR_BNLSTM_DISPOSED',
+    );
+  });
+});
+
 const bytesOf = (array: Float32Array) =>
   Buffer.from(array.buffer, array.byteOffset, array.byteLength);
 

@@ -195,6 +195,7 @@ describe('dispose', () => {
       () => model.evaluate(data),
       () => model.estimateStatistics(data),
       () => model.predict(noiseBatch({ count: 2 })),
+      () => model.profile(noiseBatch({ count: 2 })),
       () => model.get('0.b'),
       () => model.set('0.b', new Float32Array(20)),
       () => model.statistics(),
@@ -202,6 +203,7 @@ describe('dispose', () => {
       () => model.selfTest(),
       () => model.describe(),
       () => trainer.step(noiseBatch({ count: 8 })),
+      () => trainer.profile(noiseBatch({ count: 8 })),
       () => trainer.run(data, { batchSize: 4, epochs: 1 }),
     ];
     for (const call of calls) await expectError(call, 'ERR_BNLSTM_DISPOSED');

@@ -10,7 +10,8 @@
 
 namespace bnlstm {
 
-/// An engine of a few ops that do what the tests of the core need, and that counts.
+/// An engine of a few ops that do what the tests of the core need, and that counts. A profile has
+/// option `ms` of each op.
 ///   increment  y += option `by` (f32)
 ///   fail       throws kInternal
 ///   hang       runs until it is cancelled, at most ten seconds
@@ -57,6 +58,10 @@ class FakeEngine : public Engine {
         : engine_(engine), ops_(std::move(ops)) {}
 
     void Run(const RunContext& context) override {
+      if (context.op_seconds) {
+        context.op_seconds->clear();
+        for (const OpArguments& op : ops_) context.op_seconds->push_back(op.Number("ms") / 1e3);
+      }
       for (const OpArguments& op : ops_) {
         if (*context.cancelled) return;
         if (op.name == "fail") throw Error(kInternal, "op 'fail': as it was told");

@@ -1,6 +1,7 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "bits.h"
 #include "check.h"
 #include "core/memory.h"
 #include "cpu/engine.h"
@@ -247,6 +248,21 @@ TEST(GoldenBitsForAnyThreads) {
         }
       }
     }
+}
+
+BITS(Golden) {
+  bits::Lines lines;
+  for (const GoldenCase& golden : Cases()) {
+    const GoldenRun run(golden, Engines().front());  // the portable one
+    run.Run(0);
+    bits::Hash hash;
+    for (const char* operand : {"y", "cAll", "hT", "cT", "dwx", "dwh", "db", "dgammaX", "dgammaH",
+                                "dgammaC", "dbetaC", "dx", "dh0", "dc0"}) {
+      hash.Add(run.Values(operand));
+    }
+    lines.emplace_back(golden.name, hash.value());
+  }
+  return lines;
 }
 
 }  // namespace

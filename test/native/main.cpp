@@ -1,10 +1,14 @@
 // The Node-free test runner: bnlstm_native_test [part of a test's name]...
+// or, to compare machines: bnlstm_native_test --bits (see bits.h).
 // Golden cases come from the file that BNLSTM_GOLDEN names (see export-golden.mjs). The last line
 // is always `N passed, N failed`; the exit status is 1 if any failed or none ran.
 #include <chrono>
+#include <cinttypes>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 
+#include "bits.h"
 #include "check.h"
 
 namespace {
@@ -25,9 +29,24 @@ std::string Run(const check::Test& test) {
   }
 }
 
+int PrintBits() {
+  try {
+    for (const auto& [source, lines] : bits::Sources()) {
+      for (const auto& [name, hash] : lines()) {
+        std::printf("%s %s %016" PRIx64 "\n", source.c_str(), name.c_str(), hash);
+      }
+    }
+    return 0;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return 1;
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc == 2 && std::strcmp(argv[1], "--bits") == 0) return PrintBits();
   int passed = 0, failed = 0;
   for (const check::Test& test : check::Tests()) {
     if (!Wanted(test.name, argc, argv)) continue;

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "bits.h"
 #include "check.h"
 
 namespace bnlstm {
@@ -36,6 +37,17 @@ TEST(PhiloxDistributions) {
   CHECK(std::abs(mean) < 4 / std::sqrt(n));
   CHECK(std::abs(square - 1) < 4 * std::sqrt(2.0 / n));
   CHECK(std::abs(uniform - 0.5) < 4 * std::sqrt(1.0 / 12 / n));
+}
+
+BITS(Philox) {
+  const Philox random{42, 3, 1};
+  bits::Hash uniform, normal;
+  for (uint64_t i = 0; i < 100000; ++i) {
+    const float u = random.Uniform(i), x = random.Normal(i);
+    uniform.Add(&u, 1);
+    normal.Add(&x, 1);
+  }
+  return {{"uniform", uniform.value()}, {"normal", normal.value()}};
 }
 
 }  // namespace

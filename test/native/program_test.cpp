@@ -93,6 +93,25 @@ TEST(ProgramRoundsOnTheWay) {
   CHECK((read(2, uint16_t{}) == std::vector<uint16_t>{0x3f80, 0x4080, 0x4000, 0, 0xc041, 0}));
 }
 
+TEST(ProgramProfilesEachOp) {
+  StreamFixture fixture;
+  const auto program =
+      fixture.stream.NewProgram(StreamFixture::Describe({{"increment", 3}, {"increment", 5}}));
+  Staging staging(program->staging_bytes());
+  const std::vector<float> x{1, 2, 3, 4};
+  program->CopyIn({x.data()}, staging.data());
+  Ends ends;
+  fixture.stream.Profile(program, staging.data(), ends.Next());
+  CHECK_EQ(ends.Codes(1)[0], "");
+  const auto read = [&](Span span) {
+    std::vector<float> values(span.bytes / 4);
+    std::memcpy(values.data(), staging.data() + span.offset, span.bytes);
+    return values;
+  };
+  CHECK((read(program->results()[0]) == std::vector<float>{9, 10, 11, 12}));
+  CHECK((read(program->op_times()) == std::vector<float>{3, 5}));
+}
+
 TEST(ProgramCompilesAnewAfterGrowth) {
   StreamFixture fixture;
   const auto first = fixture.stream.NewProgram(StreamFixture::Describe({{"increment", 1}}));

@@ -44,8 +44,20 @@ export class FakeStream implements NativeStream {
     for (const output of outputs) output.fill(this.submitted.length);
   }
 
+  /** The op at index i takes i + 1 ms. */
+  async profile(
+    program: unknown,
+    inputs: readonly HostArray[],
+    outputs: readonly HostArray[],
+    milliseconds: Float32Array,
+  ) {
+    for (const index of milliseconds.keys()) milliseconds[index] = index + 1;
+    await this.submit(program, inputs, outputs);
+  }
+
   async write(): Promise<void> {}
   async read(): Promise<void> {}
+  async orthogonal(): Promise<void> {}
   dispose(): void {}
 
   place(bytes: number): Place {

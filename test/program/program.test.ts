@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { add } from '../../lib/ops/add.js';
 import { linear } from '../../lib/ops/linear.js';
 import { ProgramCache } from '../../lib/program/cache.js';
 import { Graph } from '../../lib/program/graph.js';
@@ -29,6 +30,25 @@ test('a run submits the inputs once and returns arrays of its own by name', asyn
   expect(first.y).toEqual(new Float32Array(4000).fill(1));
   expect(second.y).toEqual(new Float32Array(4000).fill(2));
   expect(first.ids).toBeInstanceOf(Int32Array);
+});
+
+test('a profile sums the times of ops by name, the longest first', async () => {
+  const stream = new FakeStream(); // the op at index i takes i + 1 ms
+  const graph = new Graph(stream);
+  const x = graph.input('x', 'f32', [2, 3]);
+  const a = linear(graph, x, graph.parameter(stream.parameter('a', [3, 3])));
+  const b = add(graph, a, x);
+  const c = linear(graph, b, graph.parameter(stream.parameter('c', [3, 3])));
+  graph.output('c', add(graph, c, b));
+  const { outputs, profile } = await graph.compile().profile({ x: new Float32Array(6) });
+  expect(outputs).toEqual({ c: new Float32Array(6).fill(1) });
+  expect(profile).toEqual({
+    ms: 10,
+    ops: [
+      { name: 'add', calls: 2, ms: 6, share: 0.6 },
+      { name: 'linear', calls: 2, ms: 4, share: 0.4 },
+    ],
+  });
 });
 
 test('wrong inputs are faults, named', async () => {
