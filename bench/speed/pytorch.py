@@ -170,9 +170,15 @@ def main():
                 module.to(dtypes[dtype])
                 for name, run in run_passes(module, x, passes).items():
                     module.train(name != "inference")
-                    with torch.set_grad_enabled(name != "inference"):
-                        # TorchScript compiles in the first runs.
-                        times = measure(run, 3 if form == "script" else 1, args.repeats, args.seconds)
+                    try:
+                        with torch.set_grad_enabled(name != "inference"):
+                            # TorchScript compiles in the first runs.
+                            warm_ups = 3 if form == "script" else 1
+                            times = measure(run, warm_ups, args.repeats, args.seconds)
+                    except RuntimeError as error:  # what this version or processor cannot do
+                        what = f"{form} {workload} {dtype} {name}"
+                        print(f"pytorch: skipped {what}: {error}", file=sys.stderr)
+                        continue
                     rows.append({
                         "peer": f"pytorch {form}", "version": version, "workload": workload,
                         "norm": norm, "dtype": dtype, "pass": name, "threads": int(threads), **times,
