@@ -57,6 +57,8 @@ def in_children(threads):
             "OPENBLAS_NUM_THREADS": count,
             "BNLSTM_BENCH_THREADS": count,
         }
+        # OpenMP's and OpenBLAS's threads take turns: spinning, each would keep the other from its core.
+        environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         if " avx512f " in proc("cpuinfo"):  # PyTorch may stay at AVX2 unless it is told
             environment.setdefault("ATEN_CPU_CAPABILITY", "avx512")
         child = subprocess.run(
