@@ -18,6 +18,7 @@ export type Values<O extends Options> = {
 };
 
 export interface Command<O extends Options = Options> {
+  /** A word, or two: `bench cpu`. */
   readonly name: string;
   /** One line for the list of commands. */
   readonly summary: string;
@@ -76,4 +77,17 @@ export function integerOption(
   range: check.Range,
 ): number | undefined {
   return text === undefined ? undefined : check.integer(parseNumber(text), `--${name}`, range);
+}
+
+/** What is between the commas, each parsed, or undefined if the option was not given. */
+export function listOption<T>(
+  text: string | undefined,
+  name: string,
+  parse: (item: string) => T,
+): readonly T[] | undefined {
+  if (text === undefined) return undefined;
+  const items = text.split(',').map((item) => parse(item.trim()));
+  const twice = items.find((item, i) => items.indexOf(item) < i);
+  if (twice === undefined) return items;
+  throw check.argumentError(`--${name}`, 'every value once', check.show(text));
 }

@@ -3,17 +3,23 @@ import { debuglog } from 'node:util';
 import { argumentError, show } from '../check.js';
 import { BnLstmError } from '../errors.js';
 import { VERSION } from '../index.js';
+import { benchCpu } from './bench_cpu.js';
 import { type Command, helpText, runCommand } from './command.js';
 import { demo } from './demo.js';
 import { doctor } from './doctor.js';
 
-const commands: readonly Command[] = [demo, doctor];
+const commands: readonly Command[] = [demo, doctor, benchCpu];
 
-function find(name: string): Command {
-  const command = commands.find((candidate) => candidate.name === name);
-  if (command !== undefined) return command;
+/** The command that the arguments begin with, and the arguments after its name. */
+function find(args: readonly string[]): { command: Command; rest: readonly string[] } {
+  for (const command of commands) {
+    const length = command.name.split(' ').length;
+    if (args.slice(0, length).join(' ') === command.name) {
+      return { command, rest: args.slice(length) };
+    }
+  }
   const names = [...commands.map((candidate) => candidate.name), 'help'].join(', ');
-  throw argumentError('command', `one of ${names}`, show(name));
+  throw argumentError('command', `one of ${names}`, show(args[0]));
 }
 
 function overview(): string {
@@ -26,12 +32,16 @@ function overview(): string {
   return `Usage: bnlstm <command> [options]\n\n${lines.join('\n')}`;
 }
 
-async function main([name, ...rest]: readonly string[]): Promise<void> {
+async function main(args: readonly string[]): Promise<void> {
+  const [name, ...topic] = args;
   if (name === '--version' || name === '-v') console.log(VERSION);
   else if (name === undefined || name === '--help' || name === '-h') console.log(overview());
   else if (name === 'help')
-    console.log(rest[0] === undefined ? overview() : helpText(find(rest[0])));
-  else await runCommand(find(name), rest);
+    console.log(topic.length === 0 ? overview() : helpText(find(topic).command));
+  else {
+    const { command, rest } = find(args);
+    await runCommand(command, rest);
+  }
 }
 
 main(process.argv.slice(2)).catch((error: Error) => {

@@ -3,6 +3,7 @@ import {
   type Command,
   helpText,
   integerOption,
+  listOption,
   numberOption,
   runCommand,
 } from '../../lib/cli/command.js';
@@ -84,5 +85,22 @@ describe('numberOption and integerOption', () => {
     expect(() => integerOption('1.5', 'seed', { min: 0 })).toThrow(
       '--seed: expected an integer ≥ 0, got 1.5',
     );
+  });
+});
+
+describe('listOption', () => {
+  const list = (text?: string) =>
+    listOption(text, 'threads', (item) => integerOption(item, 'threads', { min: 1 }));
+
+  it('reads what is between commas', () => {
+    expect(list()).toBeUndefined();
+    expect(list('2')).toEqual([2]);
+    expect(list('1, 2')).toEqual([1, 2]);
+  });
+
+  it('refuses a wrong, empty or repeated item', () => {
+    expect(() => list('1,many')).toThrow('--threads: expected an integer ≥ 1, got "many"');
+    expect(() => list('1,')).toThrow('--threads: expected an integer ≥ 1, got ""');
+    expect(() => list('1,2,1')).toThrow('--threads: expected every value once, got "1,2,1"');
   });
 });

@@ -43,7 +43,7 @@ describe('bnlstm', () => {
     const { code, stdout, stderr } = await bnlstm(args);
     expect([code, stderr]).toEqual([0, '']);
     expect(stdout).toMatch(/^Usage: bnlstm <command>/);
-    for (const name of ['demo', 'doctor', 'help', '--version'])
+    for (const name of ['demo', 'doctor', 'bench cpu', 'help', '--version'])
       expect(stdout).toContain(`  ${name}`);
   });
 
@@ -52,10 +52,12 @@ describe('bnlstm', () => {
     const help = await bnlstm(['help', 'demo']);
     expect(help.stdout).toMatch(/--minutes M [\s\S]*--json FILE/);
     expect(await bnlstm(['demo', '--help'])).toEqual(help);
+    expect((await bnlstm(['help', 'bench', 'cpu'])).stdout).toMatch(/^Usage: bnlstm bench cpu/);
   });
 
   it.each([
-    [['dmeo'], 'command: expected one of demo, doctor, help, got "dmeo"'],
+    [['dmeo'], 'command: expected one of demo, doctor, bench cpu, help, got "dmeo"'],
+    [['bench'], 'command: expected one of demo, doctor, bench cpu, help, got "bench"'],
     [['demo', '--minutes', '0'], '--minutes: expected a finite number > 0, got 0'],
     [
       ['demo', '--order', 'random'],
