@@ -5,6 +5,7 @@
 #include "core/thread_pool.h"
 #include "cpu/gram_schmidt.h"
 #include "cpu/parallel.h"
+#include "cpu/simd/kernels.h"
 
 namespace bnlstm::cpu {
 namespace {
@@ -54,7 +55,8 @@ void CopyColumns(const Vectors& vectors, double scale, float* values, const Cont
 
 void FillOrthogonal(const Orthogonal& matrix, float* values, const RunContext& run) {
   const bool chosen = run.threads > 0;
-  const Context context{chosen ? run.threads : ThreadPool::Available(), chosen, run.cancelled};
+  const int threads = chosen ? run.threads : ThreadPool::Available();
+  const Context context{kKernels, threads, chosen, run.cancelled};
   const auto [count, length] = std::minmax(matrix.rows, matrix.columns);
   const Vectors vectors(count, length);
   DrawNormals(vectors, matrix.random, context);

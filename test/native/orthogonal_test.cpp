@@ -1,4 +1,5 @@
 #include "cpu/orthogonal.h"
+#include "cpu/simd/kernels.h"
 
 #include <cmath>
 #include <limits>
@@ -85,14 +86,14 @@ TEST(OrthogonalScale) {
 // Square: the last vectors have next to nothing that those before them have not.
 TEST(OrthogonalInDoubles) {
   const Vectors vectors = Gaussian(150, 150);
-  cpu::Orthonormalize(vectors, {});
+  cpu::Orthonormalize(vectors, {cpu::kKernels});
   CHECK(Error(Values(vectors)) < 1e-13);
 }
 
 // The parts of Q R with R's diagonal positive: each vector goes on pointing its own way.
 TEST(OrthogonalKeepsDirections) {
   const Vectors given = Gaussian(40, 60), made = Gaussian(40, 60);
-  cpu::Orthonormalize(made, {});
+  cpu::Orthonormalize(made, {cpu::kKernels});
   const auto a = Values(given), q = Values(made);
   for (size_t k = 0; k < a.size(); ++k) {
     std::vector<double> rest = a[k];
@@ -111,7 +112,7 @@ TEST(OrthogonalNothingHangs) {
   std::fill_n(vectors.Row(3), 40, 0.0);              // a zero
   std::copy_n(vectors.Row(5), 40, vectors.Row(20));  // one twice
   vectors.Row(25)[7] = std::numeric_limits<double>::quiet_NaN();
-  cpu::Orthonormalize(vectors, {});
+  cpu::Orthonormalize(vectors, {cpu::kKernels});
   auto values = Values(vectors);
   for (const double value : values[3]) CHECK_EQ(value, 0.0);
   CHECK(std::isnan(values[25][0]) && std::isnan(values[29][39]));
@@ -135,7 +136,7 @@ BITS(Orthogonal) {
   }
   // Rounding to f32 would hide nearly every difference.
   const Vectors vectors = Gaussian(150, 150);
-  cpu::Orthonormalize(vectors, {});
+  cpu::Orthonormalize(vectors, {cpu::kKernels});
   bits::Hash hash;
   for (const auto& vector : Values(vectors)) hash.Add(vector);
   lines.emplace_back("doubles", hash.value());
