@@ -3,6 +3,7 @@
 // each computes the carried gradients of its own units: one barrier. The products that do not feed
 // the next step (dWh, dWx, dx) wait until a run of steps is done, so that their sums are long.
 #include <algorithm>
+#include <cstring>
 
 #include "cpu/bn_lstm_gradients.h"
 #include "cpu/bn_lstm_saved.h"
@@ -15,7 +16,7 @@ namespace {
 struct Scratch {
   float* x;
   float* parameters;
-  float* dh;        // [Rows(B)][padded], carried
+  float* dh;        // [Rows(B)], dh_row apart, carried
   float* dc;        // [blocks][B][width], carried
   float* dp;        // sequence-wise input statistics: dP of all steps, [T][blocks][B][4][width]
   StepMemory steps; // of the chunk that is run again
@@ -24,7 +25,7 @@ struct Scratch {
   Scratch(const ops::BnLstmBackward& op, const BnLstmLayout& at, Carver carve)
       : x(carve.Floats(InputRows::ScratchWords(op, at))),
         parameters(carve.Floats(kParameters * at.units.padded())),
-        dh(carve.Floats(at.Rows(at.B) * at.units.padded())),
+        dh(carve.Floats(at.Rows(at.B) * at.dh_row())),
         dc(carve.Floats(at.B * at.units.padded())),
         dp(carve.Floats(at.sequence ? at.T * at.B * 4 * at.units.padded() : 0)) {
     const SavedSteps saved(op, at, 0, nullptr);
@@ -54,7 +55,7 @@ class Backward {
         rows_(direction),
         statistics_(direction),
         zoneout_(direction),
-        dy_(op.dy ? at_.B * at_.units.lanes : 0),
+        dy_(op.dy ? static_cast<size_t>(at_.B * at_.units.lanes * at_.value_bytes()) : 0),
         dp_(at_.B * 4 * at_.units.lanes),
         kept_b_(at_.normalize ? at_.B * 4 * at_.units.lanes : 0) {}
 
@@ -92,7 +93,7 @@ class Backward {
         for (int64_t lane = 0; lane < width; ++lane) {
           const int64_t j = first + lane, from = j < at_.H ? direction_.State(n, j) : 0;
           const bool real = j < at_.H;
-          scratch_.dh[n * at_.units.padded() + j] =
+          scratch_.dh[n * at_.dh_row() + j] =
               real && op_.dh_last ? ValueAt(op_.dh_last, from) : 0.0f;
           Cell(b)[n * width + lane] = real && op_.dc_last ? op_.dc_last.f32()[from] : 0.0f;
         }
@@ -136,7 +137,7 @@ class Backward {
     zoneout_.Load(s, b, &u.zoneout_c, &u.zoneout_h);
     if (op_.dy) ReadOutputGradient(s, b, &u);
     u.dh = scratch_.dh + at_.units.first(b);
-    u.dh_stride = at_.units.padded();
+    u.dh_stride = at_.dh_row();
     u.dc = Cell(b);
     u.dp = at_.sequence ? SequenceDp(s, b) : dp_.data();
     u.sums = gradients_.Sums(b);
@@ -162,7 +163,7 @@ class Backward {
   /// products.
   void FetchOutputGradient(int64_t s) const {
     if (!op_.dy || blocks_.begin == blocks_.end) return;
-    const int64_t size = static_cast<int64_t>(ByteSize(op_.dy.dtype));
+    const int64_t size = at_.value_bytes();
     const int64_t begin = at_.units.first(blocks_.begin) * size;
     const int64_t end = std::min(at_.units.first(blocks_.end), at_.H) * size;
     for (int64_t n = 0; n < at_.B; ++n) {
@@ -173,17 +174,19 @@ class Backward {
 
   void ReadOutputGradient(int64_t s, int64_t b, BlockBackward* u) {
     const int64_t width = at_.units.width(b), valid = at_.units.valid(b);
-    if (!at_.bf16 && valid == width && direction_.InStep()) {
-      u->dy = op_.dy.f32() + direction_.Output(s, 0, at_.units.first(b));
+    const auto bytes = static_cast<size_t>(at_.value_bytes());
+    const auto row = [&](int64_t n) {
+      return op_.dy.u8() + static_cast<size_t>(direction_.Output(s, n, at_.units.first(b))) * bytes;
+    };
+    if (valid == width && direction_.InStep()) {
+      u->dy = row(0);
       u->dy_stride = at_.R * at_.H;
       return;
     }
-    for (int64_t n = 0; n < at_.B; ++n) {
-      const int64_t from = direction_.Output(s, n, at_.units.first(b));
-      float* const to = dy_.data() + n * width;
-      for (int64_t lane = 0; lane < width; ++lane)
-        to[lane] = lane < valid ? ValueAt(op_.dy, from + lane) : 0.0f;
-    }
+    std::fill(dy_.begin(), dy_.end(), uint8_t{0});  // in either type, for lanes that are no units
+    for (int64_t n = 0; n < at_.B; ++n)
+      std::memcpy(dy_.data() + static_cast<size_t>(n * width) * bytes, row(n),
+                  static_cast<size_t>(valid) * bytes);
     u->dy = dy_.data();
     u->dy_stride = width;
   }
@@ -199,7 +202,7 @@ class Backward {
       p.vectors = static_cast<int>(end - b);
       p.half = group.half;
       p.c = scratch_.dh + at_.units.first(b);
-      p.c_row = at_.units.padded();
+      p.c_row = at_.dh_row();
       p.add = true;
       at_.value.multiply(p);
       b = end;
@@ -253,7 +256,7 @@ class Backward {
   void Finish() const {
     for (int64_t b = blocks_.begin; b < blocks_.end; ++b) {
       const int64_t width = at_.units.width(b);
-      FinishState(op_.dh0, scratch_.dh + at_.units.first(b), at_.units.padded(), b);
+      FinishState(op_.dh0, scratch_.dh + at_.units.first(b), at_.dh_row(), b);
       FinishState(op_.dc0, Cell(b), width, b);
     }
     gradients_.Finish();
@@ -287,7 +290,8 @@ class Backward {
   StepRows rows_;
   StepStatistics statistics_;
   StepZoneout zoneout_;
-  std::vector<float> dy_, dp_, kept_b_;
+  std::vector<uint8_t> dy_;
+  std::vector<float> dp_, kept_b_;
 };
 
 /// False: cancelled.

@@ -91,29 +91,34 @@ void Gradients::Tokens(int64_t s, int64_t slot, int64_t b) const {
 
 /// Adds left^T dA (or dB) over `steps` steps of a run to the gradients of some weights.
 void Gradients::Weights(const float* left, int64_t left_row, int64_t left_depth, int64_t rows,
-                        bool inputs, int64_t steps, float* out, int64_t out_rows) {
+                        bool inputs, int64_t steps, float* out) {
+  // As many rows at a time as half of a second-level cache holds, so that all blocks read them
+  // there; whole tiles of any product.
+  constexpr int64_t kWords = 131072, kTiles = 48;
   const bool pairs = at_.value.per_word == 2;
   const int64_t used = steps * StepWords(), depth = RoundUp(used, at_.value.depth_multiple);
-  for (int64_t b = blocks_.begin; b < blocks_.end; ++b) {
-    const int64_t width = 4 * at_.units.width(b);
-    float* right = (inputs ? memory_.db_ : memory_.da_) + b * memory_.rows_ * GateRow();
-    if (pairs) {
-      right = (inputs ? memory_.db_pairs_ : memory_.da_pairs_) + PairsAt(b);
-      std::fill(right + used * width, right + depth * width, 0.0f);
+  const int64_t slab = std::max(kWords / depth / kTiles * kTiles, kTiles);
+  for (int64_t row = 0; row < rows; row += slab)
+    for (int64_t b = blocks_.begin; b < blocks_.end; ++b) {
+      const int64_t width = 4 * at_.units.width(b);
+      float* right = (inputs ? memory_.db_ : memory_.da_) + b * memory_.rows_ * GateRow();
+      if (pairs) {
+        right = (inputs ? memory_.db_pairs_ : memory_.da_pairs_) + PairsAt(b);
+        if (row == 0) std::fill(right + used * width, right + depth * width, 0.0f);
+      }
+      at_.value.multiply({.rows = std::min(slab, rows - row),
+                          .depth = depth,
+                          .left = left + row * left_row,
+                          .left_row = left_row,
+                          .left_depth = left_depth,
+                          .right = right,
+                          .right_depth = pairs ? width : 4 * at_.units.lanes,
+                          .vectors = 4,
+                          .half = at_.units.is_half(b),
+                          .c = out + 4 * at_.units.first(b) * at_.Rows(rows) + row * width,
+                          .c_row = width,
+                          .add = true});
     }
-    at_.value.multiply({.rows = rows,
-                        .depth = depth,
-                        .left = left,
-                        .left_row = left_row,
-                        .left_depth = left_depth,
-                        .right = right,
-                        .right_depth = pairs ? width : 4 * at_.units.lanes,
-                        .vectors = 4,
-                        .half = at_.units.is_half(b),
-                        .c = out + 4 * at_.units.first(b) * out_rows,
-                        .c_row = width,
-                        .add = true});
-  }
 }
 
 /// The member's share of `count` columns of a left operand (rows(step) gives its rows, `stride`
@@ -147,26 +152,23 @@ void Gradients::PairColumns(int64_t count, int64_t steps, int64_t stride, const 
 void Gradients::Recurrent(Range steps, const StepMemory& states) {
   const int64_t count = steps.end - steps.begin;
   if (at_.value.per_word == 1) {
-    return Weights(states.h(steps.begin), 1, at_.h_row(), at_.H, false, count, memory_.dwh_,
-                   at_.Rows(at_.H));
+    return Weights(states.h(steps.begin), 1, at_.h_row(), at_.H, false, count, memory_.dwh_);
   }
   PairColumns(at_.H, count, at_.h_row(), [&](int64_t i) { return states.h(steps.begin + i); },
               memory_.h_columns_);
   team_.Barrier();
-  Weights(memory_.h_columns_, memory_.words_, 1, at_.H, false, count, memory_.dwh_,
-          at_.Rows(at_.H));
+  Weights(memory_.h_columns_, memory_.words_, 1, at_.H, false, count, memory_.dwh_);
 }
 
 void Gradients::Input(Range steps) {
   const int64_t count = steps.end - steps.begin;
   if (!at_.tokens && at_.value.per_word == 1) {
-    Weights(x_.step(steps.begin), 1, x_.row(), at_.D, true, count, memory_.dwx_, at_.Rows(at_.D));
+    Weights(x_.step(steps.begin), 1, x_.row(), at_.D, true, count, memory_.dwx_);
   } else if (!at_.tokens) {
     PairColumns(at_.D, count, x_.row(), [&](int64_t i) { return x_.step(steps.begin + i); },
                 memory_.x_columns_);
     team_.Barrier();
-    Weights(memory_.x_columns_, memory_.words_, 1, at_.D, true, count, memory_.dwx_,
-            at_.Rows(at_.D));
+    Weights(memory_.x_columns_, memory_.words_, 1, at_.D, true, count, memory_.dwx_);
   }
   if (!op_.dx) return;
   InputGradient(steps);

@@ -68,7 +68,7 @@ class Gradients {
   int64_t PairsAt(int64_t b) const { return 4 * at_.units.first(b) * memory_.words_; }
   int64_t StepWords() const { return (at_.B + at_.value.per_word - 1) / at_.value.per_word; }
   void Weights(const float* left, int64_t left_row, int64_t left_depth, int64_t rows, bool inputs,
-               int64_t steps, float* out, int64_t out_rows);
+               int64_t steps, float* out);
   template <class Rows>
   void PairColumns(int64_t count, int64_t steps, int64_t stride, const Rows& rows, float* out);
   void InputGradient(Range steps);

@@ -12,6 +12,14 @@ inline int64_t RoundUp(int64_t count, int64_t multiple) {
   return (count + multiple - 1) / multiple * multiple;
 }
 
+/// A row of so many words rounded up to cache lines, so that no vector crosses one; and not to a
+/// multiple of a page, or all rows would compete for the same few lines of the cache.
+inline int64_t LineRow(int64_t words) {
+  constexpr int64_t kLine = 16, kPage = 1024;
+  const int64_t row = RoundUp(words, kLine);
+  return row % kPage == 0 ? row + kLine : row;
+}
+
 /// Hidden units (or inputs) divided into vectors of lanes, the last perhaps half as wide.
 struct Blocks {
   int64_t size = 0, lanes = 1;
@@ -76,7 +84,11 @@ struct BnLstmLayout {
   int64_t Rows(int64_t count) const { return RoundUp(count, value.row_multiple); }
   int64_t h_depth() const { return Words(H); }
   /// Words from row to row of h as a left operand: whole blocks are stored.
-  int64_t h_row() const { return std::max(h_depth(), units.padded() / value.per_word); }
+  int64_t h_row() const {
+    return LineRow(std::max(h_depth(), units.padded() / value.per_word));
+  }
+  /// Floats from row to row of dh.
+  int64_t dh_row() const { return LineRow(units.padded()); }
   int64_t x_depth() const { return tokens ? D : Words(D); }
   int64_t gates_depth() const { return Words(4 * units.padded()); }
 
@@ -110,7 +122,8 @@ struct BnLstmLayout {
     return std::clamp<int64_t>((rows + B - 1) / B, std::min<int64_t>(2, T), T);
   }
 
-  size_t kept_bytes() const { return bf16 ? 2 : 4; }  // of a value that is kept for backward
+  /// Of a value of the model's dtype.
+  int64_t value_bytes() const { return bf16 ? 2 : 4; }
 
  private:
   BnLstmLayout(int64_t steps, int64_t batch, int64_t input_size, int64_t hidden, int64_t directions,

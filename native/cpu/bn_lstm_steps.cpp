@@ -45,7 +45,7 @@ StepMemory::StepMemory(const BnLstmLayout& at, Carver& carve, bool keep, int64_t
   h_ = carve.Floats(states * at.Rows(at.B) * at.h_row());
   c_ = carve.Floats((keep ? states : 1) * at.B * at.units.padded());
   if (!keep) return;
-  const size_t bytes = static_cast<size_t>(steps * gates) * at.kept_bytes();
+  const size_t bytes = static_cast<size_t>(steps * gates * at.value_bytes());
   kept_a_ = carve.Bytes(bytes);
   if (at.normalize && !RecomputesInputs(at)) kept_b_ = carve.Bytes(bytes);
 }
@@ -219,8 +219,8 @@ void ForwardSteps::StepBlock(int64_t s, int64_t b) {
   u.h = reinterpret_cast<uint8_t*>(memory_.h(s + 1)) + value;
   u.h_stride = row;
   const bool whole = at_.units.valid(b) == width && direction_.InStep();
-  if (outputs_ && outputs_->y && whole && !at_.bf16) {
-    u.y = outputs_->y.f32() + direction_.Output(s, 0, at_.units.first(b));
+  if (outputs_ && outputs_->y && whole) {
+    u.y = outputs_->y.u8() + direction_.Output(s, 0, at_.units.first(b)) * at_.value_bytes();
     u.y_stride = at_.R * at_.H;
   }
   u.kept_a = memory_.kept_a(s, b);

@@ -45,7 +45,7 @@ class StepMemory {
     if (!base || s < first_ || s >= first_ + steps_) return nullptr;
     const int64_t value = (s - first_) * at_->B * 4 * at_->units.padded() +
                           at_->B * 4 * at_->units.first(b);
-    return base + value * static_cast<int64_t>(at_->kept_bytes());
+    return base + value * at_->value_bytes();
   }
 
   const BnLstmLayout* at_ = nullptr;

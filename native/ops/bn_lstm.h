@@ -20,8 +20,8 @@ namespace bnlstm::ops {
 /// beyond; its outputs are put back in the order of x. Statistics are indexed by s.
 ///
 /// Operands shared by `bnLstm` and `bnLstmBackward`:
-///   x [T][B][D] f32, or tokens [T][B] i32 (a gather of rows of Wx; every id in [0, V))
-///   packed             u8, as bnLstmPack left it
+///   x [T][B][D], or tokens [T][B] i32 (a gather of rows of Wx; every id in [0, V))
+///   packed             u8, as bnLstmPack left it with the same `dtype`
 ///   b [R][4H], gammaX [R][4H], gammaH [R][4H], gammaC [R][H], betaC [R][H] (optional with 'none')
 ///   h0, c0             [R*H] (`initialState: 'learned'`, repeated over the rows) or
 ///                      [B][R*H] (`'rows'`)
@@ -43,6 +43,18 @@ namespace bnlstm::ops {
 ///   dwx [R][D][4H], dwh [R][H][4H], db, dgammaX, dgammaH, dgammaC, dbetaC (as the parameters),
 ///   dh0, dc0 (as h0, c0), dx [T][B][D] (optional; zero in padding with 'valid'), scratch u8.
 ///   All are overwritten, never added to. dh0 and dc0 are gradients of h0 before noise.
+///
+/// `dtype` 'f32' (default) or 'bf16' is the type of x, y, hT, dx, dy and dhT; every other operand is
+/// f32. In a bf16 model these are rounded, to nearest even, and nothing else is:
+///   Wx and Wh when they are packed; h0 after noise; h_t after zoneout and freezing, which the next
+///   step (as operand and as previous value), y and hT then see; what is kept of a and x Wx for
+///   backward (the normalised values; with norm 'none' their sum without b), from which backward
+///   recomputes the gates and takes x_hat; dA and dB as operands of the products for dh, dx, dWh and
+///   dWx, not in db and the dgammas; dx once, directions summed. Products accumulate in f32.
+///
+/// `recompute` steps to a chunk (default 0: everything is kept): `saved` holds h and c before each
+/// chunk, and backward runs each chunk's steps again. The engine may take longer chunks than asked.
+/// The same bits in less memory and, by one forward pass more, more time.
 ///
 /// Rows that have ended: `lengthStatistics: 'valid'` leaves them out of the statistics, 'all' keeps
 /// them in (the authors' Attentive Reader). inputStatistics 'sequence' always leaves padding out.

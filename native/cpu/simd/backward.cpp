@@ -65,10 +65,11 @@ class Backward {
   BNLSTM_INLINE void Output(V* sum_dz, V* sum_dz_hat) const {
     Normalizer<V, 1, kNorm> norm(u_.statistics, kMeanC, kVarC, u_.eps);
     const V gamma = Parameter(kGammaC), beta = Parameter(kBetaC);
+    const Kept* const dy = static_cast<const Kept*>(u_.dy);
     for (int64_t n = 0; n < u_.rows.count; ++n) {
       norm.Row(n);
       V dh = Load<V>(u_.dh + n * u_.dh_stride);
-      if (u_.dy) dh += Load<V>(u_.dy + n * u_.dy_stride);
+      if (dy) dh += Load<V>(dy + n * u_.dy_stride);
       const V fresh = Unsettle<V>(u_.zoneout_h, u_.rows, n, dh);
       Store<V>(u_.dh + n * u_.dh_stride, dh);
       V dz = Splat<V>(0), d_o = dz;
@@ -128,16 +129,19 @@ class Backward {
   BNLSTM_INLINE void Products(const Kept* hats, int mean, int var, int gamma_row, const V* mean_dp,
                               const V* mean_dp_hat, bool plain, void* to, void* pairs) const {
     Normalizer<V, 4, kNorm> norm(u_.statistics, mean, var, u_.eps);
-    V gamma[4];
-    for (int g = 0; g < 4; ++g) gamma[g] = Parameter(gamma_row + g);
+    V scale[4];
+    for (int g = 0; g < 4; ++g) scale[g] = norm.r(g) * Parameter(gamma_row + g);
     for (int64_t n = 0; n < u_.rows.count; ++n) {
-      norm.Row(n);
+      if constexpr (kNorm == Norm::kByRow) {
+        norm.Row(n);
+        for (int g = 0; g < 4; ++g) scale[g] = norm.r(g) * Parameter(gamma_row + g);
+      }
       for (int g = 0; g < 4; ++g) {
         const int64_t at = (n * 4 + g) * L;
         V d = Load<V>(u_.dp + at);
         if (!plain) {
           if (Counts(n)) d -= Fma<V>(Load<V>(hats + at), mean_dp_hat[g], mean_dp[g]);
-          d = d * norm.r(g) * gamma[g];
+          d = d * scale[g];
         }
         StoreOperand<V, Value>(d, n, g, u_.gates_stride, to, pairs);
       }

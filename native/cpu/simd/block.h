@@ -87,7 +87,7 @@ struct BlockForward {
   const void* h_prev = nullptr;  // values, rows h_stride apart
   void* h = nullptr;
   int64_t h_stride = 0;
-  float* y = nullptr;  // f32 models: another place for h, rows y_stride apart; or null
+  void* y = nullptr;  // another place for h, f32 or bf16, rows y_stride values apart; or null
   int64_t y_stride = 0;
   /// For backward, f32 or bf16 (then not rounded f32): the normalised a and b; with norm 'none'
   /// their sum in kept_a. Null: not wanted.
@@ -109,7 +109,7 @@ struct BlockBackward {
   const float* c = nullptr;
   const float* c_prev = nullptr;
   Zoneout zoneout_c, zoneout_h;
-  const float* dy = nullptr;  // rows dy_stride apart; or null
+  const void* dy = nullptr;  // f32 or bf16, rows dy_stride values apart; or null
   int64_t dy_stride = 0;
   float* dh = nullptr;        // rows dh_stride apart. In: gradient of h_t; out: what passes it by
   int64_t dh_stride = 0;

@@ -58,6 +58,7 @@ BNLSTM_INLINE void Outputs(const BlockForward& u, const BlockStatistics& statist
   const V gamma = Load<V>(u.parameters + kGammaC * L), beta = Load<V>(u.parameters + kBetaC * L);
   const Operand* previous = static_cast<const Operand*>(u.h_prev);
   Operand* h = static_cast<Operand*>(u.h);
+  auto* y = static_cast<typename Value::Kept*>(u.y);  // which has the type of the model's tensors
   for (int64_t n = 0; n < u.rows.count; ++n) {
     norm.Row(n);
     const V c = Load<V>(u.c + n * L);
@@ -66,7 +67,7 @@ BNLSTM_INLINE void Outputs(const BlockForward& u, const BlockStatistics& statist
     const V settled =
         Settle<V>(u.zoneout_h, u.rows, n, Load<V>(previous + n * u.h_stride), next);
     Store<V>(h + n * u.h_stride, Value::template Round<V>(settled));
-    if (u.y) Store<V>(u.y + n * u.y_stride, settled);
+    if (y) Store<V>(y + n * u.y_stride, settled);
   }
 }
 

@@ -6,7 +6,7 @@ namespace bnlstm::cpu {
 inline namespace BNLSTM_ISA {
 
 // The types that a model's values may have in memory, as template arguments of the block kernels.
-// `Operand` is what products read; `Kept` what forward leaves for backward.
+// `Operand` is what products read; `Kept` the type of x, y and of what forward leaves for backward.
 
 struct F32 {
   using Operand = float;

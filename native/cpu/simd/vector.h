@@ -95,19 +95,33 @@ template <class V>
 BNLSTM_INLINE V Keep(IntOf<V> mask, V v) {
   return reinterpret_cast<V>(reinterpret_cast<IntOf<V>>(v) & mask);
 }
-/// x within [-bound, bound]; NaN stays.
+/// x, but at most (at least) the bound; NaN stays, since the instructions return their second
+/// operand if one is NaN.
 template <class V>
-BNLSTM_INLINE V Clamp(V x, float bound) {
-  const V high = Splat<V>(bound), low = Splat<V>(-bound);
+BNLSTM_INLINE V AtMost(V x, float bound) {
+  const V high = Splat<V>(bound);
 #if defined(BNLSTM_ISA_AVX512)
-  if constexpr (sizeof(V) == 64) return _mm512_max_ps(low, _mm512_min_ps(high, x));
+  if constexpr (sizeof(V) == 64) return _mm512_min_ps(high, x);
 #endif
 #if defined(BNLSTM_ISA_AVX512) || defined(BNLSTM_ISA_AVX2)
-  // The instructions return their second operand if one is NaN.
-  if constexpr (sizeof(V) == 32) return _mm256_max_ps(low, _mm256_min_ps(high, x));
+  if constexpr (sizeof(V) == 32) return _mm256_min_ps(high, x);
 #endif
-  x = Select<V>(x > high, high, x);
+  return Select<V>(x > high, high, x);
+}
+template <class V>
+BNLSTM_INLINE V AtLeast(V x, float bound) {
+  const V low = Splat<V>(bound);
+#if defined(BNLSTM_ISA_AVX512)
+  if constexpr (sizeof(V) == 64) return _mm512_max_ps(low, x);
+#endif
+#if defined(BNLSTM_ISA_AVX512) || defined(BNLSTM_ISA_AVX2)
+  if constexpr (sizeof(V) == 32) return _mm256_max_ps(low, x);
+#endif
   return Select<V>(x < low, low, x);
+}
+template <class V>
+BNLSTM_INLINE V Clamp(V x, float bound) {
+  return AtLeast<V>(AtMost<V>(x, bound), -bound);
 }
 
 // --- Arithmetic ----------------------------------------------------------------------------------
@@ -169,11 +183,23 @@ struct Exponential {
 };
 template <class V>
 BNLSTM_INLINE Exponential<V> SplitExp(V x) {
+  // n = round(x / ln 2); r = x - n ln 2 in two pieces, |r| <= 0.35.
+#ifdef BNLSTM_ISA_AVX512
+  V n, power;
+  if constexpr (sizeof(V) == 64) {
+    n = _mm512_roundscale_ps(x * 1.44269504f, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    power = _mm512_scalef_ps(Splat<V>(1), n);
+  } else {
+    n = _mm256_roundscale_ps(x * 1.44269504f, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    power = _mm256_scalef_ps(Splat<V>(1), n);
+  }
+#else
   using Int = IntOf<V>;
-  // n = round(x / ln 2) by adding 1.5 * 2^23; r = x - n ln 2 in two pieces, |r| <= 0.35.
-  const V magic = Splat<V>(12582912.0f);
+  const V magic = Splat<V>(12582912.0f);  // 1.5 * 2^23: adding it rounds
   const V shifted = Fma<V>(x, Splat<V>(1.44269504f), magic);
   const V n = shifted - magic;
+  const V power = reinterpret_cast<V>((reinterpret_cast<Int>(shifted) << 23) + 0x3f800000);
+#endif
   const V r = Fma<V>(n, Splat<V>(2.12194440e-4f), Fma<V>(n, Splat<V>(-0.693359375f), x));
   V p = Splat<V>(1.9875691500e-4f);  // minimax polynomial of Cephes' expf
   p = Fma<V>(p, r, Splat<V>(1.3981999507e-3f));
@@ -181,8 +207,7 @@ BNLSTM_INLINE Exponential<V> SplitExp(V x) {
   p = Fma<V>(p, r, Splat<V>(4.1665795894e-2f));
   p = Fma<V>(p, r, Splat<V>(1.6666665459e-1f));
   p = Fma<V>(p, r, Splat<V>(5.0000001201e-1f));
-  const Int exponent = (reinterpret_cast<Int>(shifted) << 23) + 0x3f800000;
-  return {reinterpret_cast<V>(exponent), Fma<V>(p, r * r, r)};
+  return {power, Fma<V>(p, r * r, r)};
 }
 
 /// e^x to about 1 ulp for x in [-87, 87]; clamped beyond.
@@ -195,7 +220,8 @@ BNLSTM_INLINE V Exp(V x) {
 /// To about 1e-7.
 template <class V>
 BNLSTM_INLINE V Sigmoid(V x) {
-  return Reciprocal<V>(1.0f + Exp<V>(-x));
+  const Exponential<V> e = SplitExp<V>(Clamp<V>(-x, 87.0f));
+  return Reciprocal<V>(Fma<V>(e.power, e.rest, e.power + 1.0f));
 }
 
 /// (e^2x - 1) / (e^2x + 1), the numerator without cancellation: relative error about 2 ulp.
