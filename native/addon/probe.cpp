@@ -26,7 +26,8 @@ Napi::Array ToArray(Napi::Env env, const std::vector<std::string>& texts) {
   return array;
 }
 
-Napi::Object ToDevice(Napi::Env env, const std::string& name, bool available, const std::string& why) {
+Napi::Object ToDevice(Napi::Env env, const std::string& name, bool available,
+                      const std::string& why) {
   Napi::Object device = Napi::Object::New(env);
   device.Set("name", name);
   device.Set("available", available);

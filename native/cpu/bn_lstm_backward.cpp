@@ -16,10 +16,10 @@ namespace {
 struct Scratch {
   float* x;
   float* parameters;
-  float* dh;        // [Rows(B)], dh_row apart, carried
-  float* dc;        // [blocks][B][width], carried
-  float* dp;        // sequence-wise input statistics: dP of all steps, [T][blocks][B][4][width]
-  StepMemory steps; // of the chunk that is run again
+  float* dh;         // [Rows(B)], dh_row apart, carried
+  float* dc;         // [blocks][B][width], carried
+  float* dp;         // sequence-wise input statistics: dP of all steps, [T][blocks][B][4][width]
+  StepMemory steps;  // of the chunk that is run again
   GradientMemory gradients;
 
   Scratch(const ops::BnLstmBackward& op, const BnLstmLayout& at, Carver carve)
@@ -212,8 +212,7 @@ class Backward {
   /// With input statistics over the whole sequence dB needs sums over all its steps.
   bool SequenceInputs() {
     const int64_t run = scratch_.gradients.run(), count = direction_.RunningRows();
-    const float scale =
-        op_.population || count == 0 ? 0.0f : 1.0f / static_cast<float>(count);
+    const float scale = op_.population || count == 0 ? 0.0f : 1.0f / static_cast<float>(count);
     for (int64_t end = at_.T; end > 0; end = (end - 1) / run * run) {
       const Range steps{(end - 1) / run * run, end};
       for (int64_t s = steps.begin; s < steps.end; ++s)
@@ -238,19 +237,18 @@ class Backward {
     const BlockStatistics statistics = statistics_.Load(s, b);
     BlockBackward operands;
     gradients_.GateOperands(slot, b, &operands);
-    at_.value.sequence_gradient(
-        {.half = at_.units.is_half(b),
-         .eps = op_.eps,
-         .rows = rows_.At(s),
-         .parameters = scratch_.parameters + ParametersAt(at_, b),
-         .statistics = statistics,
-         .mean_dp = means.data(),
-         .mean_dp_hat = means.data() + 4 * width,
-         .dp = SequenceDp(s, b),
-         .kept_b = KeptInputs(s, b, statistics),
-         .db = operands.db,
-         .db_pairs = operands.db_pairs,
-         .gates_stride = operands.gates_stride});
+    at_.value.sequence_gradient({.half = at_.units.is_half(b),
+                                 .eps = op_.eps,
+                                 .rows = rows_.At(s),
+                                 .parameters = scratch_.parameters + ParametersAt(at_, b),
+                                 .statistics = statistics,
+                                 .mean_dp = means.data(),
+                                 .mean_dp_hat = means.data() + 4 * width,
+                                 .dp = SequenceDp(s, b),
+                                 .kept_b = KeptInputs(s, b, statistics),
+                                 .db = operands.db,
+                                 .db_pairs = operands.db_pairs,
+                                 .gates_stride = operands.gates_stride});
   }
 
   void Finish() const {

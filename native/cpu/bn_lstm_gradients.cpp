@@ -10,8 +10,7 @@ float ValueAt(const Tensor& tensor, int64_t i) {
   return tensor.dtype == DType::kBF16 ? FromBf16(tensor.bf16()[i]) : tensor.f32()[i];
 }
 
-GradientMemory::GradientMemory(const ops::BnLstmBackward& op, const BnLstmLayout& at,
-                               Carver& carve)
+GradientMemory::GradientMemory(const ops::BnLstmBackward& op, const BnLstmLayout& at, Carver& carve)
     : run_(at.GradientRun()) {
   const bool pairs = at.value.per_word == 2, own_db = at.normalize;
   const int64_t per_word = at.value.per_word, padded = at.units.padded();
@@ -154,8 +153,9 @@ void Gradients::Recurrent(Range steps, const StepMemory& states) {
   if (at_.value.per_word == 1) {
     return Weights(states.h(steps.begin), 1, at_.h_row(), at_.H, false, count, memory_.dwh_);
   }
-  PairColumns(at_.H, count, at_.h_row(), [&](int64_t i) { return states.h(steps.begin + i); },
-              memory_.h_columns_);
+  PairColumns(
+      at_.H, count, at_.h_row(), [&](int64_t i) { return states.h(steps.begin + i); },
+      memory_.h_columns_);
   team_.Barrier();
   Weights(memory_.h_columns_, memory_.words_, 1, at_.H, false, count, memory_.dwh_);
 }
@@ -165,8 +165,9 @@ void Gradients::Input(Range steps) {
   if (!at_.tokens && at_.value.per_word == 1) {
     Weights(x_.step(steps.begin), 1, x_.row(), at_.D, true, count, memory_.dwx_);
   } else if (!at_.tokens) {
-    PairColumns(at_.D, count, x_.row(), [&](int64_t i) { return x_.step(steps.begin + i); },
-                memory_.x_columns_);
+    PairColumns(
+        at_.D, count, x_.row(), [&](int64_t i) { return x_.step(steps.begin + i); },
+        memory_.x_columns_);
     team_.Barrier();
     Weights(memory_.x_columns_, memory_.words_, 1, at_.D, true, count, memory_.dwx_);
   }

@@ -45,8 +45,8 @@ class GradientMemory {
 /// One member's part of the gradients of weights and inputs.
 class Gradients {
  public:
-  Gradients(const ops::BnLstmBackward& op, const Direction& direction,
-            const GradientMemory& memory, const InputRows& x, Range blocks, Team& team);
+  Gradients(const ops::BnLstmBackward& op, const Direction& direction, const GradientMemory& memory,
+            const InputRows& x, Range blocks, Team& team);
 
   void Begin();
   double* Sums(int64_t b) const { return memory_.sums_ + kSums * at_.units.first(b); }

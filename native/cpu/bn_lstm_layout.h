@@ -84,9 +84,7 @@ struct BnLstmLayout {
   int64_t Rows(int64_t count) const { return RoundUp(count, value.row_multiple); }
   int64_t h_depth() const { return Words(H); }
   /// Words from row to row of h as a left operand: whole blocks are stored.
-  int64_t h_row() const {
-    return LineRow(std::max(h_depth(), units.padded() / value.per_word));
-  }
+  int64_t h_row() const { return LineRow(std::max(h_depth(), units.padded() / value.per_word)); }
   /// Floats from row to row of dh.
   int64_t dh_row() const { return LineRow(units.padded()); }
   int64_t x_depth() const { return tokens ? D : Words(D); }
@@ -96,8 +94,7 @@ struct BnLstmLayout {
     return r * packed_direction() + 4 * units.first(b) * h_depth();
   }
   int64_t wx(int64_t r, int64_t b) const {
-    return r * packed_direction() + 4 * units.padded() * h_depth() +
-           4 * units.first(b) * x_depth();
+    return r * packed_direction() + 4 * units.padded() * h_depth() + 4 * units.first(b) * x_depth();
   }
   /// Block b within its group; rows are Blocks::group_width apart.
   int64_t wh_transposed(int64_t r, int64_t b) const {

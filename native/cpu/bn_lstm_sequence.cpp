@@ -107,8 +107,7 @@ void StepStatistics::Save(const Tensor& table, int64_t s, int64_t b, int statist
     return;
   }
   for (int g = 0; g < 4; ++g)
-    CopyRow(Row(statistic + g, b), valid,
-            table.f32() + direction_.GateStatistic(table, s, g, j));
+    CopyRow(Row(statistic + g, b), valid, table.f32() + direction_.GateStatistic(table, s, g, j));
 }
 
 void StepStatistics::Gates(int64_t row, int64_t s, int64_t b, int mean, int var) {

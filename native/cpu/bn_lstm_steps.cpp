@@ -19,7 +19,9 @@ int64_t RunSteps(const BnLstmLayout& at, bool whole) {
 }
 
 /// Room whose first lane starts a cache line: the vectors of a block then cross none.
-std::vector<float> Room(int64_t count) { return std::vector<float>(static_cast<size_t>(count + 16)); }
+std::vector<float> Room(int64_t count) {
+  return std::vector<float>(static_cast<size_t>(count + 16));
+}
 float* Aligned(std::vector<float>& room) {
   const auto address = reinterpret_cast<uintptr_t>(room.data());
   return room.data() + (64 - address % 64) % 64 / sizeof(float);
@@ -50,9 +52,8 @@ StepMemory::StepMemory(const BnLstmLayout& at, Carver& carve, bool keep, int64_t
   if (at.normalize && !RecomputesInputs(at)) kept_b_ = carve.Bytes(bytes);
 }
 
-ForwardSteps::ForwardSteps(const Direction& direction, const StepMemory& memory,
-                           const InputRows& x, const float* parameters, const ops::BnLstm* outputs,
-                           const Team& team)
+ForwardSteps::ForwardSteps(const Direction& direction, const StepMemory& memory, const InputRows& x,
+                           const float* parameters, const ops::BnLstm* outputs, const Team& team)
     : direction_(direction),
       at_(direction.at),
       op_(direction.op),
@@ -170,15 +171,15 @@ void ForwardSteps::Step(int64_t s) {
 BlockStatistics ForwardSteps::Measure(int64_t s, int64_t b, const float* inputs) {
   const bool half = at_.units.is_half(b);
   const ops::BnLstmStatistics& stats = op_.stats;
-  at_.kernels.measure({rows_.At(s), Aligned(a_), 4, half, statistics_.Row(kMeanH, b),
-                       statistics_.Row(kVarH, b)});
+  at_.kernels.measure(
+      {rows_.At(s), Aligned(a_), 4, half, statistics_.Row(kMeanH, b), statistics_.Row(kVarH, b)});
   statistics_.Save(stats.recurrent_mean, s, b, kMeanH);
   statistics_.Save(stats.recurrent_var, s, b, kVarH);
   if (measure_sequence_) {
     statistics_.LoadInputs(s, b);
   } else {
-    at_.kernels.measure({rows_.At(s), inputs, 4, half, statistics_.Row(kMeanX, b),
-                         statistics_.Row(kVarX, b)});
+    at_.kernels.measure(
+        {rows_.At(s), inputs, 4, half, statistics_.Row(kMeanX, b), statistics_.Row(kVarX, b)});
     statistics_.Save(stats.input_mean, s, b, kMeanX);
     statistics_.Save(stats.input_var, s, b, kVarX);
   }

@@ -42,8 +42,8 @@ class StepMemory {
   int64_t Slot(int64_t state) const { return keep_ ? state - first_ : state & 1; }
   uint8_t* Kept(uint8_t* base, int64_t s, int64_t b) const {
     if (!base || s < first_ || s >= first_ + steps_) return nullptr;
-    const int64_t value = (s - first_) * at_->B * 4 * at_->units.padded() +
-                          at_->B * 4 * at_->units.first(b);
+    const int64_t value =
+        (s - first_) * at_->B * 4 * at_->units.padded() + at_->B * 4 * at_->units.first(b);
     return base + value * at_->value_bytes();
   }
 

@@ -2,8 +2,8 @@
 
 #include <cstdint>
 
-#include "cpu/engine.h"
 #include "core/dtype.h"
+#include "cpu/engine.h"
 
 namespace bnlstm::cpu {
 

@@ -59,7 +59,8 @@ class Backward {
     const V a = Load<V>(a_ + (n * 4 + g) * L);
     if constexpr (kNorm == Norm::kNone) return a + Parameter(kBias + g);
     const V b = Load<V>(b_ + (n * 4 + g) * L);
-    return Fma<V>(a, Parameter(kGammaH + g), Fma<V>(b, Parameter(kGammaX + g), Parameter(kBias + g)));
+    return Fma<V>(a, Parameter(kGammaH + g),
+                  Fma<V>(b, Parameter(kGammaX + g), Parameter(kBias + g)));
   }
 
   BNLSTM_INLINE void Output(V* sum_dz, V* sum_dz_hat) const {
@@ -97,8 +98,7 @@ class Backward {
       float* const to = u_.dp + n * 4 * L;
       V inner = Load<V>(to), dc = Load<V>(u_.dc + n * L);
       if constexpr (kNorm != Norm::kNone) {
-        if (Counts(n))
-          inner -= Fma<V>(norm.Hat(0, Load<V>(u_.c + n * L)), mean_dz_hat, mean_dz);
+        if (Counts(n)) inner -= Fma<V>(norm.Hat(0, Load<V>(u_.c + n * L)), mean_dz_hat, mean_dz);
         inner = inner * norm.r(0) * gamma;
       }
       dc += inner;

@@ -11,25 +11,10 @@ namespace bnlstm::cpu {
 
 /// Rows of the parameters of a block, [kParameters][L]; zero in lanes beyond the hidden size and
 /// with norm 'none' where they are absent.
-enum Parameter {
-  kGammaH = 0,
-  kGammaX = 4,
-  kBias = 8,
-  kGammaC = 12,
-  kBetaC,
-  kParameters
-};
+enum Parameter { kGammaH = 0, kGammaX = 4, kBias = 8, kGammaC = 12, kBetaC, kParameters };
 
 /// Rows of the statistics of a block at one step, [kStatistics][L]: means and biased variances.
-enum Statistic {
-  kMeanH = 0,
-  kVarH = 4,
-  kMeanX = 8,
-  kVarX = 12,
-  kMeanC = 16,
-  kVarC,
-  kStatistics
-};
+enum Statistic { kMeanH = 0, kVarH = 4, kMeanX = 8, kVarX = 12, kMeanC = 16, kVarC, kStatistics };
 
 /// Rows of the sums that backward keeps of a block over all steps, [kSums][L] doubles.
 enum Sum { kSumBias = 0, kSumGammaH = 4, kSumGammaX = 8, kSumGammaC = 12, kSumBetaC, kSums };
@@ -111,10 +96,10 @@ struct BlockBackward {
   Zoneout zoneout_c, zoneout_h;
   const void* dy = nullptr;  // f32 or bf16, rows dy_stride values apart; or null
   int64_t dy_stride = 0;
-  float* dh = nullptr;        // rows dh_stride apart. In: gradient of h_t; out: what passes it by
+  float* dh = nullptr;  // rows dh_stride apart. In: gradient of h_t; out: what passes it by
   int64_t dh_stride = 0;
-  float* dc = nullptr;    // [B][L]. In: gradient of c_t from later steps; out: of c_{t-1}
-  float* dp = nullptr;    // scratch [B][4][L]
+  float* dc = nullptr;     // [B][L]. In: gradient of c_t from later steps; out: of c_{t-1}
+  float* dp = nullptr;     // scratch [B][4][L]
   double* sums = nullptr;  // added to
   /// Operands of the products: values [B][4][L], rows gates_stride values apart. db may be null.
   /// In a set whose values are bf16 also with pairs of rows interleaved, words [B/2][4][L] (an odd

@@ -64,8 +64,7 @@ BNLSTM_INLINE void Outputs(const BlockForward& u, const BlockStatistics& statist
     const V c = Load<V>(u.c + n * L);
     const V z = kNorm == Norm::kNone ? c + beta : Fma<V>(norm.Hat(0, c), gamma, beta);
     const V next = Load<V>(u.gate_o + n * L) * Tanh<V>(z);
-    const V settled =
-        Settle<V>(u.zoneout_h, u.rows, n, Load<V>(previous + n * u.h_stride), next);
+    const V settled = Settle<V>(u.zoneout_h, u.rows, n, Load<V>(previous + n * u.h_stride), next);
     Store<V>(h + n * u.h_stride, Value::template Round<V>(settled));
     if (y) Store<V>(y + n * u.y_stride, settled);
   }
@@ -82,8 +81,7 @@ BNLSTM_INLINE void Forward(const BlockForward& u) {
     return Outputs<V, Value, Norm::kByRow>(u, u.statistics, kMeanC, kVarC);
   }
   Cells<V, Value, Norm::kShared>(u);
-  if (!u.measure_cell)
-    return Outputs<V, Value, Norm::kShared>(u, u.statistics, kMeanC, kVarC);
+  if (!u.measure_cell) return Outputs<V, Value, Norm::kShared>(u, u.statistics, kMeanC, kVarC);
   MeasureBlock({u.rows, u.c, 1, u.half, u.cell_statistics, u.cell_statistics + kLanesOf<V>});
   Outputs<V, Value, Norm::kShared>(u, {u.cell_statistics, 0}, 0, 1);
 }

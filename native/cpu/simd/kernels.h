@@ -1,8 +1,8 @@
 #pragma once
 
 #include "cpu/simd/block.h"
-#include "cpu/simd/product.h"
 #include "cpu/simd/isa.h"
+#include "cpu/simd/product.h"
 
 namespace bnlstm::cpu {
 

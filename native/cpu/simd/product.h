@@ -18,7 +18,8 @@ namespace bnlstm::cpu {
 struct Product {
   int64_t rows = 0, depth = 0;
 
-  const float* left = nullptr;  // word k of row i: left + block k/block_depth, then i left_row + ...
+  const float* left =
+      nullptr;  // word k of row i: left + block k/block_depth, then i left_row + ...
   int64_t left_row = 0, left_depth = 1;
   int64_t block_depth = INT64_MAX, block_stride = 0;
 

@@ -33,7 +33,8 @@ BNLSTM_INLINE void Tile(const Product& p, int64_t row, int vector, int64_t begin
       for (int v = 0; v < kVectors; ++v) w[v] = Load<V>(right + v * L);
       for (int r = 0; r < kRows; ++r) {
         const V x = Splat<V>(left[r * p.left_row]);
-        for (int v = 0; v < kVectors; ++v) sum[r][v] = Multiply::template Add<V>(sum[r][v], x, w[v]);
+        for (int v = 0; v < kVectors; ++v)
+          sum[r][v] = Multiply::template Add<V>(sum[r][v], x, w[v]);
       }
       left += p.left_depth;
       right += p.right_depth;
@@ -51,10 +52,10 @@ BNLSTM_INLINE void Tile(const Product& p, int64_t row, int vector, int64_t begin
 
 /// The last rows, fewer than a tile's.
 template <class Multiply, class V, int kRows, int kVectors>
-BNLSTM_INLINE void LastRows(const Product& p, int64_t row, int vector, int64_t begin,
-                            int64_t end) {
+BNLSTM_INLINE void LastRows(const Product& p, int64_t row, int vector, int64_t begin, int64_t end) {
   if constexpr (kRows > 0) {
-    if (p.rows - row == kRows) return Tile<Multiply, V, kRows, kVectors>(p, row, vector, begin, end);
+    if (p.rows - row == kRows)
+      return Tile<Multiply, V, kRows, kVectors>(p, row, vector, begin, end);
     LastRows<Multiply, V, kRows - 1, kVectors>(p, row, vector, begin, end);
   }
 }
