@@ -7,6 +7,17 @@
 
 namespace bnlstm::cpu {
 
+Kernels WithAmx(Kernels kernels, void (*multiply)(const Product&)) {
+  constexpr int kSide = 16;  // words that a tile is wide and high
+  kernels.name = "amx";
+  kernels.bf16.per_word = 2;
+  kernels.bf16.depth_multiple = kSide;
+  kernels.bf16.row_multiple = kSide;
+  kernels.bf16.half_blocks = false;
+  kernels.bf16.multiply = multiply;
+  return kernels;
+}
+
 #ifdef BNLSTM_X86_KERNELS
 namespace avx2 {
 extern const Kernels kKernels;
@@ -23,17 +34,8 @@ void MultiplyBf16Words(const Product& product);
 
 namespace {
 
-/// AMX with everything else of avx512bf16. Tiles are 16 words wide and high.
 const Kernels& AmxKernels() {
-  static const Kernels kernels = [] {
-    Kernels amx = avx512bf16::kKernels;
-    amx.name = "amx";
-    amx.bf16.depth_multiple = 16;
-    amx.bf16.row_multiple = 16;
-    amx.bf16.half_blocks = false;
-    amx.bf16.multiply = amx::MultiplyBf16Words;
-    return amx;
-  }();
+  static const Kernels kernels = WithAmx(avx512bf16::kKernels, amx::MultiplyBf16Words);
   return kernels;
 }
 
