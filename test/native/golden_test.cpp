@@ -180,7 +180,8 @@ double GradientTolerance(const std::string& name, const std::string& key) {
 void CheckCase(const GoldenCase& golden, const GoldenRun& run, const std::string& device) {
   const auto compare = [&](const std::string& operand, const std::vector<double>& expected,
                            double absolute, double relative) {
-    Compare(device + ": " + golden.name + ": " + operand, run.Values(operand), expected, absolute, relative);
+    Compare(device + ": " + golden.name + ": " + operand, run.Values(operand), expected, absolute,
+            relative);
   };
   compare("y", golden.Get("expect.h").values, 1e-6, 0);
   compare("cAll", golden.Get("expect.c").values, 1e-6, 0);

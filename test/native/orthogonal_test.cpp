@@ -1,5 +1,4 @@
 #include "cpu/orthogonal.h"
-#include "cpu/simd/kernels.h"
 
 #include <cmath>
 #include <limits>
@@ -8,6 +7,7 @@
 #include "bits.h"
 #include "check.h"
 #include "cpu/gram_schmidt.h"
+#include "cpu/simd/kernels.h"
 
 namespace bnlstm {
 namespace {

@@ -174,11 +174,10 @@ struct Case {
       for (int64_t i = 0; i < part.rows; ++i)
         for (int64_t n = 0; n < part.vectors * lanes; ++n) {
           const float alone = out[static_cast<size_t>(i * p.c_row + n)];
-          const float among =
-              c[static_cast<size_t>((row + i) * p.c_row + vector * lanes + n)];
+          const float among = c[static_cast<size_t>((row + i) * p.c_row + vector * lanes + n)];
           if (BitsOf(alone) != BitsOf(among))
-            Fail("rows ", row, " to ", row + part.rows, ", vectors from ", vector, " alone: ",
-                 alone, " is not ", among);
+            Fail("rows ", row, " to ", row + part.rows, ", vectors from ", vector,
+                 " alone: ", alone, " is not ", among);
         }
     }
   }

@@ -13,8 +13,8 @@ class Random {
   explicit Random(uint32_t stream) : philox_{11, stream, 0} {}
   /// Between `least` and `most`, both included.
   int64_t Between(int64_t least, int64_t most) {
-    return least + static_cast<int64_t>(philox_.At(next_++)[0] %
-                                        static_cast<uint64_t>(most - least + 1));
+    return least +
+           static_cast<int64_t>(philox_.At(next_++)[0] % static_cast<uint64_t>(most - least + 1));
   }
   bool Flag() { return Between(0, 1) == 1; }
   float Normal() { return philox_.Normal(next_++); }
