@@ -17,8 +17,8 @@ namespace bnlstm {
 struct LstmCase {
   int64_t T, B, D, H, R = 1;
   bool bf16 = false;
-  std::map<std::string, Option> options;
-  std::map<std::string, std::vector<double>> given;
+  std::map<std::string, Option> options{};
+  std::map<std::string, std::vector<double>> given{};
 };
 
 /// A case as the ops pack, forward and backward, with memory of their operands for itself. What is
