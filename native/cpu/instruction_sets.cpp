@@ -1,5 +1,7 @@
 #include "cpu/instruction_sets.h"
 
+#include "core/cpu_features.h"
+
 #if defined(BNLSTM_X86_KERNELS) && defined(__linux__)
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -74,10 +76,10 @@ std::string MissingOf512Bf16() {
   BNLSTM_NEEDS("avx512bf16");
   return MissingOf512();
 }
-std::string MissingOfAmx() {
-  BNLSTM_NEEDS("amx-tile");
-  BNLSTM_NEEDS("amx-bf16");
 #undef BNLSTM_NEEDS
+std::string MissingOfAmx() {
+  if (!HasAmxTiles()) return "this CPU lacks amx-tile";
+  if (!HasAmxBf16()) return "this CPU lacks amx-bf16";
   if (!TilesGranted()) return "the operating system does not grant AMX tiles";
   return MissingOf512Bf16();
 }

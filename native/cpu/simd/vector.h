@@ -19,10 +19,12 @@ inline namespace BNLSTM_ISA {
 
 typedef float Vec8 __attribute__((vector_size(32)));
 typedef int32_t IVec8 __attribute__((vector_size(32)));
+typedef uint32_t UVec8 __attribute__((vector_size(32)));
 typedef uint16_t Bf16Vec8 __attribute__((vector_size(16)));
 #ifdef BNLSTM_ISA_AVX512
 typedef float Vec16 __attribute__((vector_size(64)));
 typedef int32_t IVec16 __attribute__((vector_size(64)));
+typedef uint32_t UVec16 __attribute__((vector_size(64)));
 typedef uint16_t Bf16Vec16 __attribute__((vector_size(32)));
 using Vec = Vec16;
 #else
@@ -34,17 +36,22 @@ struct VecTraits;
 template <>
 struct VecTraits<Vec8> {
   using Int = IVec8;
+  using Word = UVec8;
   using Bf16 = Bf16Vec8;
 };
 #ifdef BNLSTM_ISA_AVX512
 template <>
 struct VecTraits<Vec16> {
   using Int = IVec16;
+  using Word = UVec16;
   using Bf16 = Bf16Vec16;
 };
 #endif
 template <class V>
 using IntOf = typename VecTraits<V>::Int;
+/// For sums of bits: those of a NaN overflow.
+template <class V>
+using WordOf = typename VecTraits<V>::Word;
 using IVec = IntOf<Vec>;
 
 template <class V>
@@ -169,7 +176,6 @@ struct Exponential {
 };
 template <class V>
 BNLSTM_INLINE Exponential<V> SplitExp(V x) {
-  using Int = IntOf<V>;
   // n = round(x / ln 2) by adding 1.5 * 2^23; r = x - n ln 2 in two pieces, |r| <= 0.35.
   const V magic = Splat<V>(12582912.0f);
   const V shifted = Fma<V>(x, Splat<V>(1.44269504f), magic);
@@ -181,7 +187,7 @@ BNLSTM_INLINE Exponential<V> SplitExp(V x) {
   p = Fma<V>(p, r, Splat<V>(4.1665795894e-2f));
   p = Fma<V>(p, r, Splat<V>(1.6666665459e-1f));
   p = Fma<V>(p, r, Splat<V>(5.0000001201e-1f));
-  const Int exponent = (reinterpret_cast<Int>(shifted) << 23) + 0x3f800000;
+  const WordOf<V> exponent = (reinterpret_cast<WordOf<V>>(shifted) << 23) + 0x3f800000u;
   return {reinterpret_cast<V>(exponent), Fma<V>(p, r * r, r)};
 }
 
@@ -210,17 +216,18 @@ BNLSTM_INLINE V Tanh(V x) {
 /// The upper halves, rounded to nearest even; NaN stays NaN.
 template <class V>
 BNLSTM_INLINE typename VecTraits<V>::Bf16 ToBf16(V x) {
-  using Int = IntOf<V>;
   using Bf16 = typename VecTraits<V>::Bf16;
 #ifdef BNLSTM_ISA_AVX512_BF16
   if constexpr (sizeof(V) == 64) return reinterpret_cast<Bf16>(_mm512_cvtneps_pbh(x));
   if constexpr (sizeof(V) == 32) return reinterpret_cast<Bf16>(_mm256_cvtneps_pbh(x));
 #endif
-  const Int bits = reinterpret_cast<Int>(x);
-  const Int rounded = bits + 0x7fff + ((bits >> 16) & 1);
-  const Int nan = x != x;
-  const Int chosen = (rounded & ~nan) | (0x7fc00000 & nan);
-  return __builtin_convertvector((chosen >> 16) & 0xffff, Bf16);
+  using Int = IntOf<V>;
+  using Word = WordOf<V>;
+  const Word bits = reinterpret_cast<Word>(x);
+  const Word rounded = bits + 0x7fffu + ((bits >> 16) & 1u);
+  const Word nan = reinterpret_cast<Word>(Int(x != x));
+  const Word chosen = (rounded & ~nan) | (0x7fc00000u & nan);
+  return __builtin_convertvector((reinterpret_cast<Int>(chosen) >> 16) & 0xffff, Bf16);
 }
 template <class V>
 BNLSTM_INLINE V FromBf16(typename VecTraits<V>::Bf16 x) {
