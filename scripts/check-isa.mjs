@@ -3,14 +3,15 @@
 //
 // A linker keeps one copy of every inline function and template, from whichever object comes first.
 // If that object was compiled for AVX-512, then std::vector's push_back needs AVX-512 everywhere. So
-// the objects of the CMake libraries bnlstm_kernels_<isa> may define local symbols (anonymous
-// namespaces, static) and what lies in bnlstm::cpu::<isa>, but nothing weak, unique or common.
+// the objects of the CMake libraries bnlstm_kernels_<isa>, and bnlstm_probe_<isa> of the tests, may
+// define local symbols (anonymous namespaces, static) and what lies in bnlstm::cpu::<isa>, but
+// nothing weak, unique or common.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { fail, root, Stop } from './tools.mjs';
 
-const library = /(?:^|\/)bnlstm_kernels_([a-z0-9_]+)\.dir\/.*\.o$/;
+const library = /(?:^|\/)bnlstm_(?:kernels|probe)_([a-z0-9_]+)\.dir\/.*\.o$/;
 const shared = new Map([
   ['W', 'weak'],
   ['V', 'weak'],

@@ -12,4 +12,8 @@ struct CpuFeatures {
 };
 CpuFeatures FindCpuFeatures();
 
+/// What the CPU has; whether the operating system grants tiles is another question.
+bool HasAmxTiles();
+bool HasAmxBf16();
+
 }  // namespace bnlstm

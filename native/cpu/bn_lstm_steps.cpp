@@ -100,6 +100,15 @@ void ForwardSteps::Begin() {
         }
       }
   }
+  ZeroBeyondUnits(words);
+}
+
+void ForwardSteps::ZeroBeyondUnits(float* h) const {
+  const int64_t stored = at_.units.padded() / at_.value.per_word;
+  const bool owns_last = blocks_.begin < blocks_.end && blocks_.end == at_.units.count();
+  if (!owns_last || stored >= at_.h_depth()) return;
+  for (int64_t n = 0; n < at_.B; ++n)
+    std::fill(h + n * at_.h_row() + stored, h + n * at_.h_row() + at_.h_depth(), 0.0f);
 }
 
 void ForwardSteps::MultiplyInputs(Range steps, int64_t b, float* out) const {
@@ -166,6 +175,7 @@ void ForwardSteps::MeasureSequence() {
 
 void ForwardSteps::Step(int64_t s) {
   for (int64_t b = blocks_.begin; b < blocks_.end; ++b) StepBlock(s, b);
+  ZeroBeyondUnits(memory_.h(s + 1));
 }
 
 BlockStatistics ForwardSteps::Measure(int64_t s, int64_t b, const float* inputs) {

@@ -77,6 +77,8 @@ class ForwardSteps {
 
  private:
   void StepBlock(int64_t s, int64_t b);
+  /// What a product reads of h beyond the blocks: zero weights do not make a NaN zero.
+  void ZeroBeyondUnits(float* h) const;
   void MultiplyInputs(Range steps, int64_t b, float* out) const;
   BlockStatistics Measure(int64_t s, int64_t b, const float* inputs);
   void WriteOutputs(int64_t s, int64_t b, bool y_is_written) const;

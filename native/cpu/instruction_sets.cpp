@@ -1,11 +1,24 @@
 #include "cpu/instruction_sets.h"
 
+#include "core/cpu_features.h"
+
 #if defined(BNLSTM_X86_KERNELS) && defined(__linux__)
 #include <sys/syscall.h>
 #include <unistd.h>
 #endif
 
 namespace bnlstm::cpu {
+
+Kernels WithAmx(Kernels kernels, void (*multiply)(const Product&)) {
+  constexpr int kSide = 16;  // words that a tile is wide and high
+  kernels.name = "amx";
+  kernels.bf16.per_word = 2;
+  kernels.bf16.depth_multiple = kSide;
+  kernels.bf16.row_multiple = kSide;
+  kernels.bf16.half_blocks = false;
+  kernels.bf16.multiply = multiply;
+  return kernels;
+}
 
 #ifdef BNLSTM_X86_KERNELS
 namespace avx2 {
@@ -23,17 +36,8 @@ void MultiplyBf16Words(const Product& product);
 
 namespace {
 
-/// AMX with everything else of avx512bf16. Tiles are 16 words wide and high.
 const Kernels& AmxKernels() {
-  static const Kernels kernels = [] {
-    Kernels amx = avx512bf16::kKernels;
-    amx.name = "amx";
-    amx.bf16.depth_multiple = 16;
-    amx.bf16.row_multiple = 16;
-    amx.bf16.half_blocks = false;
-    amx.bf16.multiply = amx::MultiplyBf16Words;
-    return amx;
-  }();
+  static const Kernels kernels = WithAmx(avx512bf16::kKernels, amx::MultiplyBf16Words);
   return kernels;
 }
 
@@ -72,10 +76,10 @@ std::string MissingOf512Bf16() {
   BNLSTM_NEEDS("avx512bf16");
   return MissingOf512();
 }
-std::string MissingOfAmx() {
-  BNLSTM_NEEDS("amx-tile");
-  BNLSTM_NEEDS("amx-bf16");
 #undef BNLSTM_NEEDS
+std::string MissingOfAmx() {
+  if (!HasAmxTiles()) return "this CPU lacks amx-tile";
+  if (!HasAmxBf16()) return "this CPU lacks amx-bf16";
   if (!TilesGranted()) return "the operating system does not grant AMX tiles";
   return MissingOf512Bf16();
 }

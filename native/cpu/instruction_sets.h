@@ -18,6 +18,10 @@ struct InstructionSet {
 /// what the operating system grants.
 const std::vector<InstructionSet>& InstructionSets();
 
+/// Kernels of AVX-512 with their products of bf16 done by AMX, which `multiply` calls (the tests
+/// have one that emulates it).
+Kernels WithAmx(Kernels kernels, void (*multiply)(const Product&));
+
 /// Those of the device `cpu`.
 const Kernels& BestKernels();
 

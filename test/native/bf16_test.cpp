@@ -32,7 +32,7 @@ TEST(Bf16KeepsInfinityAndNaN) {
   // The last would carry into the sign, the one before would lose all of its bits.
   for (const uint32_t bits : {0x7fc00000u, 0xffc00000u, 0x7f800001u, 0x7fffffffu}) {
     CHECK(std::isnan(FromBf16(FromBits(bits))));
-    CHECK_EQ(FromBits(bits) >> 15, bits >> 31);
+    CHECK_EQ(uint32_t{FromBits(bits)} >> 15, bits >> 31);
   }
 }
 

@@ -10,8 +10,16 @@
 
 #include "bits.h"
 #include "check.h"
+#include "cpu/instruction_sets.h"
 
 namespace {
+
+/// What a pass says nothing about: kernels that this machine cannot run.
+void PrintInstructionSets() {
+  for (const bnlstm::cpu::InstructionSet& set : bnlstm::cpu::InstructionSets())
+    std::printf("%s cpu:%s: %s\n", set.kernels ? "runs  " : "lacks ", set.name.c_str(),
+                set.why.c_str());
+}
 
 bool Wanted(const std::string& name, int count, char** parts) {
   bool wanted = count <= 1;
@@ -47,6 +55,7 @@ int PrintBits() {
 
 int main(int argc, char** argv) {
   if (argc == 2 && std::strcmp(argv[1], "--bits") == 0) return PrintBits();
+  PrintInstructionSets();
   int passed = 0, failed = 0;
   for (const check::Test& test : check::Tests()) {
     if (!Wanted(test.name, argc, argv)) continue;

@@ -51,6 +51,16 @@ export function failures(actual: CaseResult, expected: CaseResult, tolerance: To
   return found;
 }
 
+/** The names of tensors that are missing in one of the two, or have other bits there. */
+export function differing(a: CaseResult, b: CaseResult): string[] {
+  const bytes = (values?: Float32Array | Float64Array) =>
+    values && Buffer.from(values.buffer, values.byteOffset, values.byteLength);
+  return [...new Set([...a.keys(), ...b.keys()])].filter((name) => {
+    const [one, other] = [bytes(a.get(name)), bytes(b.get(name))];
+    return !(one && other?.equals(one));
+  });
+}
+
 export async function expectOracle(
   device: string,
   given: BnLstmCase,

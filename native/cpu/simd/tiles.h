@@ -34,7 +34,8 @@ template <int t>
 BNLSTM_INLINE void StoreTile(float* words, int64_t stride) {
   for (int i = 0; i < 16; ++i) std::memcpy(words + i * stride, Tiles::Mine().tile[t][i], 64);
 }
-/// TDPBF16PS: c[m][n] += sum over words k, then over the two halves, of a[m][k] b[k][n].
+/// TDPBF16PS: c[m][n] += sum over words k of a[m][k] b[k][n], the lower and the upper halves summed
+/// from zero each, and added to one another before they are added to c.
 template <int c, int a, int b>
 inline void MultiplyTiles() {
   auto& tile = Tiles::Mine().tile;
@@ -45,11 +46,14 @@ inline void MultiplyTiles() {
     std::memcpy(&word, &bits, 4);
     return word;
   };
-  for (int m = 0; m < 16; ++m)
+  for (int m = 0; m < 16; ++m) {
+    float sum[2][16] = {};
     for (int k = 0; k < 16; ++k)
-      for (int n = 0; n < 16; ++n)
-        for (int upper = 0; upper < 2; ++upper)
-          tile[c][m][n] += half(tile[a][m][k], upper) * half(tile[b][k][n], upper);
+      for (int upper = 0; upper < 2; ++upper)
+        for (int n = 0; n < 16; ++n)
+          sum[upper][n] += half(tile[a][m][k], upper) * half(tile[b][k][n], upper);
+    for (int n = 0; n < 16; ++n) tile[c][m][n] += sum[0][n] + sum[1][n];
+  }
 }
 
 #else
@@ -78,7 +82,7 @@ template <int t>
 BNLSTM_INLINE void StoreTile(float* words, int64_t stride) {
   asm volatile("tilestored %%tmm%c2, (%0,%1,4)" ::"r"(words), "r"(stride), "i"(t) : "memory");
 }
-/// TDPBF16PS: c[m][n] += sum over words k, then over the two halves, of a[m][k] b[k][n].
+/// TDPBF16PS, as above. It takes denormal numbers for zero.
 template <int c, int a, int b>
 BNLSTM_INLINE void MultiplyTiles() {
   asm volatile("tdpbf16ps %%tmm%c2, %%tmm%c1, %%tmm%c0" ::"i"(c), "i"(a), "i"(b));

@@ -19,10 +19,12 @@ inline namespace BNLSTM_ISA {
 
 typedef float Vec8 __attribute__((vector_size(32)));
 typedef int32_t IVec8 __attribute__((vector_size(32)));
+typedef uint32_t UVec8 __attribute__((vector_size(32)));
 typedef uint16_t Bf16Vec8 __attribute__((vector_size(16)));
 #ifdef BNLSTM_ISA_AVX512
 typedef float Vec16 __attribute__((vector_size(64)));
 typedef int32_t IVec16 __attribute__((vector_size(64)));
+typedef uint32_t UVec16 __attribute__((vector_size(64)));
 typedef uint16_t Bf16Vec16 __attribute__((vector_size(32)));
 using Vec = Vec16;
 #else
@@ -34,17 +36,22 @@ struct VecTraits;
 template <>
 struct VecTraits<Vec8> {
   using Int = IVec8;
+  using Word = UVec8;
   using Bf16 = Bf16Vec8;
 };
 #ifdef BNLSTM_ISA_AVX512
 template <>
 struct VecTraits<Vec16> {
   using Int = IVec16;
+  using Word = UVec16;
   using Bf16 = Bf16Vec16;
 };
 #endif
 template <class V>
 using IntOf = typename VecTraits<V>::Int;
+/// For sums of bits: those of a NaN overflow.
+template <class V>
+using WordOf = typename VecTraits<V>::Word;
 using IVec = IntOf<Vec>;
 
 template <class V>
@@ -183,23 +190,10 @@ struct Exponential {
 };
 template <class V>
 BNLSTM_INLINE Exponential<V> SplitExp(V x) {
-  // n = round(x / ln 2); r = x - n ln 2 in two pieces, |r| <= 0.35.
-#ifdef BNLSTM_ISA_AVX512
-  V n, power;
-  if constexpr (sizeof(V) == 64) {
-    n = _mm512_roundscale_ps(x * 1.44269504f, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-    power = _mm512_scalef_ps(Splat<V>(1), n);
-  } else {
-    n = _mm256_roundscale_ps(x * 1.44269504f, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-    power = _mm256_scalef_ps(Splat<V>(1), n);
-  }
-#else
-  using Int = IntOf<V>;
-  const V magic = Splat<V>(12582912.0f);  // 1.5 * 2^23: adding it rounds
+  // n = round(x / ln 2) by adding 1.5 * 2^23; r = x - n ln 2 in two pieces, |r| <= 0.35.
+  const V magic = Splat<V>(12582912.0f);
   const V shifted = Fma<V>(x, Splat<V>(1.44269504f), magic);
   const V n = shifted - magic;
-  const V power = reinterpret_cast<V>((reinterpret_cast<Int>(shifted) << 23) + 0x3f800000);
-#endif
   const V r = Fma<V>(n, Splat<V>(2.12194440e-4f), Fma<V>(n, Splat<V>(-0.693359375f), x));
   V p = Splat<V>(1.9875691500e-4f);  // minimax polynomial of Cephes' expf
   p = Fma<V>(p, r, Splat<V>(1.3981999507e-3f));
@@ -207,7 +201,8 @@ BNLSTM_INLINE Exponential<V> SplitExp(V x) {
   p = Fma<V>(p, r, Splat<V>(4.1665795894e-2f));
   p = Fma<V>(p, r, Splat<V>(1.6666665459e-1f));
   p = Fma<V>(p, r, Splat<V>(5.0000001201e-1f));
-  return {power, Fma<V>(p, r * r, r)};
+  const WordOf<V> exponent = (reinterpret_cast<WordOf<V>>(shifted) << 23) + 0x3f800000u;
+  return {reinterpret_cast<V>(exponent), Fma<V>(p, r * r, r)};
 }
 
 /// e^x to about 1 ulp for x in [-87, 87]; clamped beyond.
@@ -236,17 +231,18 @@ BNLSTM_INLINE V Tanh(V x) {
 /// The upper halves, rounded to nearest even; NaN stays NaN.
 template <class V>
 BNLSTM_INLINE typename VecTraits<V>::Bf16 ToBf16(V x) {
-  using Int = IntOf<V>;
   using Bf16 = typename VecTraits<V>::Bf16;
 #ifdef BNLSTM_ISA_AVX512_BF16
   if constexpr (sizeof(V) == 64) return reinterpret_cast<Bf16>(_mm512_cvtneps_pbh(x));
   if constexpr (sizeof(V) == 32) return reinterpret_cast<Bf16>(_mm256_cvtneps_pbh(x));
 #endif
-  const Int bits = reinterpret_cast<Int>(x);
-  const Int rounded = bits + 0x7fff + ((bits >> 16) & 1);
-  const Int nan = x != x;
-  const Int chosen = (rounded & ~nan) | (0x7fc00000 & nan);
-  return __builtin_convertvector((chosen >> 16) & 0xffff, Bf16);
+  using Int = IntOf<V>;
+  using Word = WordOf<V>;
+  const Word bits = reinterpret_cast<Word>(x);
+  const Word rounded = bits + 0x7fffu + ((bits >> 16) & 1u);
+  const Word nan = reinterpret_cast<Word>(Int(x != x));
+  const Word chosen = (rounded & ~nan) | (0x7fc00000u & nan);
+  return __builtin_convertvector((reinterpret_cast<Int>(chosen) >> 16) & 0xffff, Bf16);
 }
 template <class V>
 BNLSTM_INLINE V FromBf16(typename VecTraits<V>::Bf16 x) {

@@ -1,0 +1,119 @@
+// Bits do not depend on the number of threads, nor, with population statistics, on the rows beside.
+import { describe, expect, it } from 'vitest';
+import type { BnLstmCase, CaseResult } from '../../lib/model/bn_lstm_case.js';
+import { differing, runOn } from './check_case.js';
+import { devices } from './devices.js';
+import { type CaseShape, randomCase } from './random_case.js';
+
+const B = 70;
+const lengths = Array.from({ length: B }, (_, n) => 1 + ((n * 3) % 5));
+const shapes: Record<string, CaseShape> = {
+  'one input': { T: 5, B, D: 1, H: 16 },
+  'odd sizes, two directions, lengths': {
+    T: 5,
+    B,
+    D: 20,
+    H: 41,
+    lengths,
+    options: { directions: 2 },
+  },
+  tokens: { T: 5, B, D: 30, H: 7, tokens: true },
+  'plain LSTM': { T: 5, B, D: 33, H: 24, options: { norm: 'none' } },
+  'sequence statistics, zoneout': {
+    ...{ T: 5, B, D: 5, H: 100 },
+    options: { inputStatistics: 'sequence', zoneoutC: 0.2, zoneoutH: 0.1 },
+  },
+};
+const types = ['f32', 'bf16'] as const;
+const names = Object.keys(shapes);
+const cases = names.flatMap((name) => types.map((dtype) => ({ name, dtype })));
+
+type Numbers = Float32Array | Float64Array | Int32Array;
+
+/** Rows `from` to `from + count` of [outer][B][...]. */
+function rowsOf<A extends Numbers>(values: A, outer: number, from: number, count: number): A {
+  const width = values.length / (outer * B);
+  const length = outer * count * width;
+  const pick = (_: unknown, k: number) => {
+    const place = Math.floor(k / width);
+    return values[(Math.floor(place / count) * B + from + (place % count)) * width + (k % width)];
+  };
+  return (values.constructor as unknown as { from(a: object, f: typeof pick): A }).from(
+    { length },
+    pick,
+  );
+}
+
+/** The case with some of its rows alone. */
+function partOf(given: BnLstmCase, from: number, count: number): BnLstmCase {
+  const { T, x, tokens, parameters, upstream } = given;
+  const { h0, c0 } = parameters;
+  return {
+    ...{ ...given, B: count },
+    ...(x && { x: rowsOf(x, T, from, count) }),
+    ...(tokens && { tokens: rowsOf(tokens, T, from, count) }),
+    ...(given.lengths && { lengths: rowsOf(given.lengths, 1, from, count) }),
+    parameters: {
+      ...parameters,
+      h0: rowsOf(h0, 1, from, count),
+      c0: rowsOf(c0, 1, from, count),
+    },
+    upstream: Object.fromEntries(
+      Object.entries(upstream).map(([name, data]) => [
+        name,
+        rowsOf(data, name === 'dy' ? T : 1, from, count),
+      ]),
+    ),
+  };
+}
+
+/** What rows have for themselves: all but gradients of the parameters. */
+function ofRows(result: CaseResult, T: number, from: number, count: number): CaseResult {
+  const own = new Map<string, Float32Array | Float64Array>();
+  for (const name of ['y', 'cAll', 'dx', 'hT', 'cT', 'dh0', 'dc0']) {
+    const values = result.get(name);
+    const outer = ['y', 'cAll', 'dx'].includes(name) ? T : 1;
+    if (values) own.set(name, rowsOf(values, outer, from, count));
+  }
+  return own;
+}
+
+describe.each(devices)('%s', (device) => {
+  it.each(cases)('rows among others, $dtype: $name', async ({ name, dtype }) => {
+    const { options, ...shape } = shapes[name];
+    const given = randomCase({
+      ...shape,
+      ...(options?.norm !== 'none' && { population: 4 }),
+      options: { ...options, dtype },
+    });
+    const all = await runOn(device, given, 2);
+    let [compared, threads] = [0, 1];
+    for (const [from, count] of [
+      [0, 1],
+      [69, 1],
+      [20, 7],
+      [31, 33],
+      [0, B],
+    ]) {
+      const part = count === B ? given : partOf(given, from, count);
+      const alone = await runOn(device, part, threads);
+      const own = (result: CaseResult) =>
+        count === B ? result : new Map([...result].filter(([key]) => ofAll.has(key)));
+      const ofAll = count === B ? all : ofRows(all, given.T, from, count);
+      expect(differing(own(alone), ofAll), `${count} rows from ${from}`).toEqual([]);
+      compared += ofAll.size;
+      threads = threads === 1 ? 2 : threads === 2 ? 5 : 1;
+    }
+    expect(compared).toBeGreaterThan(5 * 6);
+  });
+
+  it.each(cases)('training, 1, 2 and 5 threads, $dtype: $name', async ({ name, dtype }) => {
+    const shape = shapes[name];
+    const given = randomCase({ ...shape, options: { ...shape.options, dtype } });
+    const one = await runOn(device, given, 1);
+    expect(one.has('dwh') && one.has('y')).toBe(true);
+    for (const threads of [2, 5]) {
+      expect(differing(await runOn(device, given, threads), one), `${threads}`).toEqual([]);
+    }
+  });
+});
