@@ -1,7 +1,10 @@
 import * as check from '../check.js';
 
 export interface DeviceOptions {
-  /** 'cpu', or 'cpu:portable' for the engine without special instructions. Default 'auto'. */
+  /**
+   * 'cpu', the best instruction set of the machine, or one by name, such as 'cpu:avx2';
+   * 'cpu:portable' gives the same bits on every machine. `bnlstm doctor` lists them. Default 'auto'.
+   */
   readonly device?: string | undefined;
   /** Threads of the CPU. Default: what the machine, or its container, gives. */
   readonly threads?: number | undefined;
