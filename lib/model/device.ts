@@ -10,6 +10,9 @@ export interface DeviceOptions {
   readonly threads?: number | undefined;
 }
 
+/** More than any machine's CPUs: all of them would be started. */
+const maxThreads = 1024;
+
 export const deviceOptionNames = ['device', 'threads'];
 
 /** A user's choice of device. Whether it is there, the addon tells. */
@@ -18,6 +21,9 @@ export function checkDevice({ device = 'auto', threads }: DeviceOptions, method:
   return {
     device: device === 'auto' ? 'cpu' : device,
     // 0 is the engine's own choice.
-    threads: threads === undefined ? 0 : check.integer(threads, `${method}: threads`, { min: 1 }),
+    threads:
+      threads === undefined
+        ? 0
+        : check.integer(threads, `${method}: threads`, { min: 1, max: maxThreads }),
   };
 }
