@@ -47,7 +47,7 @@ function describe({ version, napi, machine, device, ...rest }: Findings): string
       `${each.name}: ${each.available ? 'available' : 'not available'}: ${each.why}`,
     ]),
     ['Instructions', `${instructionSet}; the CPU has ${instructionSets.join(', ') || 'no others'}`],
-    ['Threads', `${threads}, by CPU affinity and the container's quota`],
+    ['Threads', `${threads}, by CPU affinity, the container's quota and BNLSTM_THREADS`],
     ['CUDA', `${cuda.built ? 'built' : 'not built'}: ${cuda.message}`],
     [
       'Self-test',
