@@ -50,20 +50,16 @@ const percent = (/** @type {Run} */ { testAccuracy }) => `${(100 * testAccuracy)
 
 /**
  * Two tables: the runs, and how far apart pairs of them are.
- * @param {readonly Run[]} runs @param {string} device @param {number} window
+ * @param {readonly Run[]} runs @param {number} window
  */
-export function report(runs, device, window) {
-  const of = (/** @type {string} */ dtype) =>
-    runs.filter((run) => run.dtype === dtype && run.device === device);
+export function report(runs, window) {
+  const of = (/** @type {string} */ dtype) => runs.filter((run) => run.dtype === dtype);
   const full = of('f32');
   const sameSeed = (/** @type {readonly Run[]} */ others) =>
     full.flatMap((a) => others.filter((b) => b.seed === a.seed).map((b) => pair(a, b)));
   const kinds = {
     'f32 and bf16, the same seed': sameSeed(of('bf16')),
     'f32 and f32, two seeds': full.flatMap((a, i) => full.slice(i + 1).map((b) => pair(a, b))),
-    'f32 on two devices, the same seed': sameSeed(
-      runs.filter((run) => run.dtype === 'f32' && run.device !== device),
-    ),
   };
   const end = (/** @type {Run} */ { losses }) => smooth(losses, window).at(-1)?.toFixed(3) ?? '';
   const lines = [
