@@ -110,7 +110,6 @@ async function train(missing) {
       ...started,
       machine: started.machine[index],
       testAccuracy: await each.test(data.test, common.testImages),
-      msPerIteration: Math.round((1000 * each.seconds) / iterations),
       losses: each.losses.map((loss) => Number(loss.toFixed(4))),
     });
     await each.model.dispose();

@@ -7,7 +7,6 @@
  * @property {string} device as it was asked for
  * @property {readonly number[]} losses of every iteration
  * @property {number} testAccuracy
- * @property {number} msPerIteration
  */
 
 /** @param {readonly number[]} values */
@@ -63,18 +62,9 @@ export function report(runs, window) {
   };
   const end = (/** @type {Run} */ { losses }) => smooth(losses, window).at(-1)?.toFixed(3) ?? '';
   const lines = [
-    row('dtype', 'seed', 'device', 'smoothed loss at the end', 'test accuracy', 'ms'),
-    row('---', '---', '---', '---', '---', '---'),
-    ...runs.map((run) =>
-      row(
-        run.dtype,
-        `${run.seed}`,
-        run.device,
-        end(run),
-        percent(run),
-        run.msPerIteration.toFixed(0),
-      ),
-    ),
+    row('dtype', 'seed', 'device', 'smoothed loss at the end', 'test accuracy'),
+    row('---', '---', '---', '---', '---'),
+    ...runs.map((run) => row(run.dtype, `${run.seed}`, run.device, end(run), percent(run))),
     '',
     row('pairs', 'distance', 'second half', 'at the end', 'the second ends lower by'),
     row('---', '---', '---', '---', '---'),

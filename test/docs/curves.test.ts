@@ -5,7 +5,6 @@ const run = (dtype: 'f32' | 'bf16', seed: number, losses: readonly number[]): Ru
   ...{ dtype, seed, losses },
   device: 'cpu',
   testAccuracy: 0.5,
-  msPerIteration: 10,
 });
 const runs = [
   run('f32', 1, [4, 4, 2, 2]),
