@@ -34,7 +34,7 @@ function refuse(name: string, expected: string, value: unknown): never {
 
 /**
  * An options object: a plain object with none but the known keys, so that no typo passes silently.
- * `undefined` is taken as no options.
+ * `undefined` is taken as no options: the option that has to be there is then missed by its name.
  */
 export function options<T extends object>(
   value: T | undefined,

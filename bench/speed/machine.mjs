@@ -44,7 +44,7 @@ function caches() {
 
 /**
  * Where and with what a sitting was measured.
- * @param {{ machine: Record<string, unknown>, instructionSets: string[], device: { chosen: string } }} doctor
+ * @param {{ machine: Record<string, unknown>, instructionSets: readonly string[], device: { chosen: string } }} doctor
  *     what `bnlstm doctor --json` says
  */
 export function machineFacts({ machine, instructionSets, device }) {

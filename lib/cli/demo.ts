@@ -148,7 +148,8 @@ async function run(values: Values<typeof options>): Promise<void> {
   const data = await mnist({ pixelOrder: chosen.order, seed: chosen.seed });
   const contestants = await makeContestants(chosen);
   try {
-    const machine = machineFacts();
+    const facts = machineFacts();
+    const machine = { ...facts, threads: chosen.threads ?? facts.threads };
     console.log(heading(data, chosen, contestants[0].model.device, machine));
     const outcome = await compete(contestants, data, chosen);
     console.log(`\n${table(outcome)}\n\n${notes(outcome)}\n\n${verdict(outcome)}`);

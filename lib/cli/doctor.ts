@@ -34,6 +34,8 @@ function describe({ version, napi, machine, device, ...rest }: Findings): string
   const { devices, instructionSets, cuda, selfTest: test } = rest;
   const { processor, cores, memoryGiB, platform, node, instructionSet, threads } = machine;
   const { name, error, tolerance } = test.worst;
+  // Else 1e-7 would look like the precision of bf16.
+  const rounded = test.dtype === 'bf16' ? ' that is rounded at the same places' : '';
   const allowed = `allowed ${tolerance.toExponential(0)}`;
   const rows = [
     ['Package', `bnlstm ${version}; addon loaded (Node-API ${napi} here, 8 needed)`],
@@ -45,11 +47,11 @@ function describe({ version, napi, machine, device, ...rest }: Findings): string
       `${each.name}: ${each.available ? 'available' : 'not available'}: ${each.why}`,
     ]),
     ['Instructions', `${instructionSet}; the CPU has ${instructionSets.join(', ') || 'no others'}`],
-    ['Threads', `${threads}, by CPU affinity and the container's quota`],
+    ['Threads', `${threads}, by CPU affinity, the container's quota and BNLSTM_THREADS`],
     ['CUDA', `${cuda.built ? 'built' : 'not built'}: ${cuda.message}`],
     [
       'Self-test',
-      `${test.ok ? 'passed' : 'FAILED'}: ${test.tensors} tensors in ${test.dtype} against float64, ` +
+      `${test.ok ? 'passed' : 'FAILED'}: ${test.tensors} tensors in ${test.dtype} against float64${rounded}, ` +
         `the worst off by ${error.toExponential(1)} (${name}, ${allowed})`,
     ],
   ];

@@ -81,7 +81,7 @@ class ArrayData implements DataSource {
 
   constructor(options: ArrayDataOptions) {
     const name = (option: string) => `arrayData: ${option}`;
-    check.options(options, 'arrayData', optionNames);
+    options = check.options(options, 'arrayData', optionNames);
     const { targets, lengths, mask } = options;
     const inputs = check.typedArray(options.inputs, name('inputs'), [
       Float32Array,

@@ -6,7 +6,7 @@ const optionNames = ['batchSize', 'shuffle', 'lastBatch', 'limit'];
 
 /** What a source of `count` sequences was asked for, with defaults filled in. */
 export function checkBatchOptions(options: BatchOptions, count: number) {
-  check.options(options, 'batches', optionNames);
+  options = check.options(options, 'batches', optionNames);
   const { batchSize, shuffle, limit = count, lastBatch = 'drop' } = options;
   return {
     batchSize: check.integer(batchSize, 'batches: batchSize', { min: 1 }),

@@ -119,8 +119,8 @@ function reorder(images: Uint8Array, order: Int32Array): Uint8Array {
  * @throws ERR_BNLSTM_DATA if a file is missing or is not the right one
  */
 export async function mnist(options: MnistOptions): Promise<Mnist> {
-  check.options(options, 'mnist', ['pixelOrder', 'seed', 'directory']);
-  const pixelOrder = check.oneOf(options?.pixelOrder, 'mnist: pixelOrder', [
+  options = check.options(options, 'mnist', ['pixelOrder', 'seed', 'directory']);
+  const pixelOrder = check.oneOf(options.pixelOrder, 'mnist: pixelOrder', [
     'scanline',
     'permuted',
     'authors',

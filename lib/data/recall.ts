@@ -22,7 +22,7 @@ export interface RecallTaskOptions {
  * 99 % after about 200 batches of 64, and a plain LSTM still at chance after 600.
  */
 export function recallTask(options: RecallTaskOptions): DataSource {
-  check.options(options, 'recallTask', ['steps', 'classes', 'symbols', 'count', 'seed']);
+  options = check.options(options, 'recallTask', ['steps', 'classes', 'symbols', 'count', 'seed']);
   const name = (option: string) => `recallTask: ${option}`;
   const steps = check.integer(options.steps, name('steps'), { min: 1 });
   const classes = check.integer(options.classes, name('classes'), { min: 1 });

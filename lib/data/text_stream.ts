@@ -20,7 +20,7 @@ export class TextStream implements DataSource {
   /** @internal */
   constructor(tokens: Int32Array | Uint8Array, options: TextStreamOptions) {
     const name = (option: string) => `textStream: ${option}`;
-    check.options(options, 'textStream', ['steps', 'restartEvery']);
+    options = check.options(options, 'textStream', ['steps', 'restartEvery']);
     this.#tokens = check.typedArray(tokens, name('tokens'), [Int32Array, Uint8Array]);
     this.#steps = check.integer(options.steps, name('steps'), { min: 1 });
     const { restartEvery } = options;

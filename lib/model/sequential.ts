@@ -25,7 +25,13 @@ export interface ModelOptions extends InputOptions, DeviceOptions {
  */
 export async function sequential(options: ModelOptions, layers: readonly Layer[]): Promise<Model> {
   const method = 'sequential';
-  check.options(options, method, ['features', 'vocabulary', 'seed', 'dtype', ...deviceOptionNames]);
+  options = check.options(options, method, [
+    'features',
+    'vocabulary',
+    'seed',
+    'dtype',
+    ...deviceOptionNames,
+  ]);
   const network = Network.open({
     ...checkDevice(options, method),
     seed: check.seed(options.seed ?? 1, `${method}: seed`),

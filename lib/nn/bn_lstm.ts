@@ -55,7 +55,7 @@ const optionNames = [
  * @throws ERR_BNLSTM_ARGUMENT
  */
 export function bnLstm(options: BnLstmOptions): RecurrentLayer {
-  check.options(options, 'bnLstm', optionNames);
+  options = check.options(options, 'bnLstm', optionNames);
   const name = (option: string) => `bnLstm: ${option}`;
   const { inputStatistics = 'step', lengthStatistics = 'valid', statDecay } = options;
   const normalisation = {

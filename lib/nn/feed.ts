@@ -53,7 +53,7 @@ export class Feed {
    * @throws ERR_BNLSTM_ARGUMENT
    */
   constructor(form: FeedForm, batch: Batch, loss?: Loss) {
-    check.options(batch, 'batch', batchKeys);
+    batch = check.options(batch, 'batch', batchKeys);
     this.#form = form;
     this.#loss = loss;
     this.size = check.integer(batch.size, 'batch: size', { min: 1 });

@@ -66,7 +66,7 @@ export interface LstmOptions extends RecurrentOptions {
  * @throws ERR_BNLSTM_ARGUMENT
  */
 export function lstm(options: LstmOptions): RecurrentLayer {
-  check.options(options, 'lstm', [...recurrentOptionNames, 'cellBias']);
+  options = check.options(options, 'lstm', [...recurrentOptionNames, 'cellBias']);
   const cellBias = check.boolean(options.cellBias ?? true, 'lstm: cellBias');
   const settings = { ...recurrentSettings(options, 'lstm'), cellBias };
   return new RecurrentLayer({ kind: 'lstm', options: settings }, settings, 1);

@@ -18,7 +18,7 @@ export interface AdamOptions {
  * @throws ERR_BNLSTM_ARGUMENT
  */
 export function adam(options: AdamOptions): Optimizer {
-  check.options(options, 'adam', ['learningRate', 'beta1', 'beta2', 'eps']);
+  options = check.options(options, 'adam', ['learningRate', 'beta1', 'beta2', 'eps']);
   const learningRate = checkLearningRate(options.learningRate, 'adam: learningRate');
   const beta1 = check.number(options.beta1 ?? 0.9, 'adam: beta1', { min: 0, below: 1 });
   const beta2 = check.number(options.beta2 ?? 0.999, 'adam: beta2', { min: 0, below: 1 });

@@ -17,7 +17,7 @@ export interface RmspropOptions {
  * @throws ERR_BNLSTM_ARGUMENT
  */
 export function rmsprop(options: RmspropOptions): Optimizer {
-  check.options(options, 'rmsprop', ['learningRate', 'decay', 'maxScaling']);
+  options = check.options(options, 'rmsprop', ['learningRate', 'decay', 'maxScaling']);
   const learningRate = checkLearningRate(options.learningRate, 'rmsprop: learningRate');
   const decay = check.number(options.decay ?? 0.9, 'rmsprop: decay', { min: 0, below: 1 });
   const maxScaling = check.number(options.maxScaling ?? 1e5, 'rmsprop: maxScaling', { above: 0 });

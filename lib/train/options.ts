@@ -46,7 +46,13 @@ export interface StepOptions {
 }
 
 export function checkTrainerOptions(options: TrainerOptions) {
-  check.options(options, 'trainer', ['loss', 'optimizer', 'clipNorm', 'recompute', 'onNaN']);
+  options = check.options(options, 'trainer', [
+    'loss',
+    'optimizer',
+    'clipNorm',
+    'recompute',
+    'onNaN',
+  ]);
   const { loss, optimizer, clipNorm, recompute = false, onNaN = 'throw' } = options;
   check.oneOf(onNaN, 'trainer: onNaN', ['throw']);
   return {
@@ -78,7 +84,7 @@ const runKeys = [
 
 /** With defaults filled in; `iterations` and `epochs` are Infinity where the other one counts. */
 export function checkRunOptions(options: RunOptions) {
-  check.options(options, 'run', runKeys);
+  options = check.options(options, 'run', runKeys);
   const { iterations, epochs } = options;
   if ((iterations === undefined) === (epochs === undefined)) {
     const got = iterations === undefined ? 'neither' : 'both';
