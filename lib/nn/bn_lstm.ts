@@ -36,6 +36,9 @@ export interface BnLstmOptions extends RecurrentOptions {
   readonly statDecay?: number | undefined;
 }
 
+/** The smallest normal number of float32, in which it is added. */
+const smallestEps = 2 ** -126;
+
 const optionNames = [
   ...recurrentOptionNames,
   'maxSteps',
@@ -62,7 +65,7 @@ export function bnLstm(options: BnLstmOptions): RecurrentLayer {
     maxSteps: check.integer(options.maxSteps, name('maxSteps'), { min: 1 }),
     inputStatistics: check.oneOf(inputStatistics, name('inputStatistics'), ['step', 'sequence']),
     lengthStatistics: check.oneOf(lengthStatistics, name('lengthStatistics'), ['valid', 'all']),
-    eps: check.number(options.eps ?? 1e-5, name('eps'), { above: 0 }),
+    eps: check.number(options.eps ?? 1e-5, name('eps'), { min: smallestEps }),
     gammaInit: check.number(options.gammaInit ?? 0.1, name('gammaInit')),
     initialNoise: check.number(options.initialNoise ?? 0, name('initialNoise'), { min: 0 }),
     statDecay:

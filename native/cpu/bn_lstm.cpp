@@ -13,11 +13,13 @@ namespace {
 struct Scratch {
   float* x;           // rows of x, where x itself will not do
   float* parameters;  // [blocks][kParameters][width]
+  float* inputs;      // of ForwardSteps
   StepMemory steps;   // where nothing is saved
 
   Scratch(const ops::BnLstm& op, const BnLstmLayout& at, Carver carve)
       : x(carve.Floats(InputRows::ScratchWords(op, at))),
         parameters(carve.Floats(kParameters * at.units.padded())),
+        inputs(carve.Floats(ForwardSteps::InputFloats(at, at.sequence && !op.population))),
         steps(at, carve, false, 0, at.T),
         bytes(carve.bytes()) {}
   size_t bytes;
@@ -47,7 +49,7 @@ bool RunDirection(const ops::BnLstm& op, const BnLstmLayout& at, const Scratch& 
   const StepMemory& memory = op.saved && !saved.recomputes() ? saved.steps() : scratch.steps;
   InputRows x(direction);
   x.Gather(Share(at.T, team), scratch.x);
-  ForwardSteps steps(direction, memory, x, scratch.parameters, &op, team);
+  ForwardSteps steps(direction, memory, x, scratch.parameters, scratch.inputs, &op, team);
   const Range blocks = steps.blocks();
   for (int64_t b = blocks.begin; b < blocks.end; ++b)
     direction.Parameters(b, scratch.parameters + ParametersAt(at, b));
@@ -57,7 +59,7 @@ bool RunDirection(const ops::BnLstm& op, const BnLstmLayout& at, const Scratch& 
   for (int64_t s = 0; s < at.T; ++s) {
     if (op.saved) saved.KeepBorder(memory, s, blocks, team);
     steps.Step(s);
-    if (!barrier.Wait(team, s)) return false;
+    if (!barrier.Wait()) return false;
   }
   WriteLast(op, direction, memory, blocks);
   return true;
@@ -74,8 +76,9 @@ void Run(const ops::BnLstm& op, const Context& context) {
   const BnLstmLayout at(op, context.kernels);
   const Scratch scratch(op, at, Carver(op.scratch.u8()));
   const double step = 8.0 * static_cast<double>(at.H * (at.H + (at.tokens ? 1 : at.D)) * at.B);
-  StepBarrier barrier(context);
-  ThreadPool::Shared().Run(context.ThreadsFor(step), [&](Team& team) {
+  StopFlags flags{context};
+  ThreadPool::Shared().Run(TeamSize(context, step, at.units.count()), [&](Team& team) {
+    StepBarrier barrier(flags, team);
     for (int64_t r = 0; r < at.R; ++r) {
       if (!RunDirection(op, at, scratch, r, team, barrier)) return;
       team.Barrier();  // scratch is for one direction

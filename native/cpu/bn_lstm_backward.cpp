@@ -16,15 +16,18 @@ namespace {
 struct Scratch {
   float* x;
   float* parameters;
+  float* inputs;     // of ForwardSteps
   float* dh;         // [Rows(B)], dh_row apart, carried
   float* dc;         // [blocks][B][width], carried
-  float* dp;         // sequence-wise input statistics: dP of all steps, [T][blocks][B][4][width]
+  float* dp;         // of all steps for sequence-wise input statistics, with or without
+                     // `recompute`: [T][blocks][B][4][width]
   StepMemory steps;  // of the chunk that is run again
   GradientMemory gradients;
 
   Scratch(const ops::BnLstmBackward& op, const BnLstmLayout& at, Carver carve)
       : x(carve.Floats(InputRows::ScratchWords(op, at))),
         parameters(carve.Floats(kParameters * at.units.padded())),
+        inputs(carve.Floats(ForwardSteps::InputFloats(at, false))),
         dh(carve.Floats(at.Rows(at.B) * at.dh_row())),
         dc(carve.Floats(at.B * at.units.padded())),
         dp(carve.Floats(at.sequence ? at.T * at.B * 4 * at.units.padded() : 0)) {
@@ -49,12 +52,9 @@ class Backward {
         memory_(saved.recomputes() ? scratch.steps : saved.steps()),
         team_(team),
         barrier_(barrier),
-        again_(direction, memory_, x, scratch.parameters, nullptr, team),
+        again_(direction, memory_, x, scratch.parameters, scratch.inputs, nullptr, team),
         blocks_(again_.blocks()),
         gradients_(op, direction, scratch.gradients, x, blocks_, team),
-        rows_(direction),
-        statistics_(direction),
-        zoneout_(direction),
         dy_(op.dy ? static_cast<size_t>(at_.B * at_.units.lanes * at_.value_bytes()) : 0),
         dp_(at_.B * 4 * at_.units.lanes),
         kept_b_(at_.normalize ? at_.B * 4 * at_.units.lanes : 0) {}
@@ -71,7 +71,7 @@ class Backward {
         const Range steps{(end - 1) / run * run, end};
         for (int64_t s = steps.end - 1; s >= steps.begin; --s) {
           for (int64_t b = blocks_.begin; b < blocks_.end; ++b) StepBlock(s, steps.begin, b);
-          if (!barrier_.Wait(team_, s)) return false;
+          if (!barrier_.Wait()) return false;
           if (s > 0) FetchOutputGradient(s - 1);
           CarryHidden(s - steps.begin);
         }
@@ -114,7 +114,7 @@ class Backward {
     team_.Barrier();
     for (int64_t s = steps.begin; s < steps.end; ++s) {
       again_.Step(s);
-      if (!barrier_.Wait(team_, s)) return false;
+      if (!barrier_.Wait()) return false;
     }
     return true;
   }
@@ -125,16 +125,16 @@ class Backward {
     u.through = at_.normalize && !op_.population;
     u.half = at_.units.is_half(b);
     u.eps = op_.eps;
-    u.rows = rows_.At(s);
+    u.rows = again_.rows().At(s);
     u.parameters = scratch_.parameters + ParametersAt(at_, b);
     if (at_.normalize) {
-      u.statistics = statistics_.Load(s, b);
+      u.statistics = again_.statistics().Load(s, b);
       u.kept_b = KeptInputs(s, b, u.statistics);
     }
     u.kept_a = memory_.kept_a(s, b);
     u.c = memory_.c(s + 1, b);
     u.c_prev = memory_.c(s, b);
-    zoneout_.Load(s, b, &u.zoneout_c, &u.zoneout_h);
+    again_.zoneout().Load(s, b, &u.zoneout_c, &u.zoneout_h);
     if (op_.dy) ReadOutputGradient(s, b, &u);
     u.dh = scratch_.dh + at_.units.first(b);
     u.dh_stride = at_.dh_row();
@@ -213,37 +213,41 @@ class Backward {
   bool SequenceInputs() {
     const int64_t run = scratch_.gradients.run(), count = direction_.RunningRows();
     const float scale = op_.population || count == 0 ? 0.0f : 1.0f / static_cast<float>(count);
+    means_.resize(static_cast<size_t>((blocks_.end - blocks_.begin) * 8 * at_.units.lanes));
+    for (int64_t b = blocks_.begin; b < blocks_.end; ++b) {
+      const int64_t width = at_.units.width(b);
+      const double* const sums = gradients_.Sums(b);
+      for (int64_t i = 0; i < 4 * width; ++i) {
+        Means(b)[i] = static_cast<float>(sums[kSumBias * width + i]) * scale;
+        Means(b)[4 * width + i] = static_cast<float>(sums[kSumGammaX * width + i]) * scale;
+      }
+    }
     for (int64_t end = at_.T; end > 0; end = (end - 1) / run * run) {
       const Range steps{(end - 1) / run * run, end};
       for (int64_t s = steps.begin; s < steps.end; ++s)
         for (int64_t b = blocks_.begin; b < blocks_.end; ++b) {
-          SequenceBlock(s, s - steps.begin, b, scale);
+          SequenceBlock(s, s - steps.begin, b);
           if (at_.tokens) gradients_.Tokens(s, s - steps.begin, b);
         }
-      if (!barrier_.Wait(team_, end)) return false;
+      if (!barrier_.Wait()) return false;
       gradients_.Input(steps);
     }
     return true;
   }
 
-  void SequenceBlock(int64_t s, int64_t slot, int64_t b, float scale) {
-    const int64_t width = at_.units.width(b);
-    std::vector<float> means(static_cast<size_t>(8 * width));
-    const double* const sums = gradients_.Sums(b);
-    for (int64_t i = 0; i < 4 * width; ++i) {
-      means[i] = static_cast<float>(sums[kSumBias * width + i]) * scale;
-      means[4 * width + i] = static_cast<float>(sums[kSumGammaX * width + i]) * scale;
-    }
-    const BlockStatistics statistics = statistics_.Load(s, b);
+  float* Means(int64_t b) { return means_.data() + (b - blocks_.begin) * 8 * at_.units.lanes; }
+
+  void SequenceBlock(int64_t s, int64_t slot, int64_t b) {
+    const BlockStatistics statistics = again_.statistics().Load(s, b);
     BlockBackward operands;
     gradients_.GateOperands(slot, b, &operands);
     at_.value.sequence_gradient({.half = at_.units.is_half(b),
                                  .eps = op_.eps,
-                                 .rows = rows_.At(s),
+                                 .rows = again_.rows().At(s),
                                  .parameters = scratch_.parameters + ParametersAt(at_, b),
                                  .statistics = statistics,
-                                 .mean_dp = means.data(),
-                                 .mean_dp_hat = means.data() + 4 * width,
+                                 .mean_dp = Means(b),
+                                 .mean_dp_hat = Means(b) + 4 * at_.units.width(b),
                                  .dp = SequenceDp(s, b),
                                  .kept_b = KeptInputs(s, b, statistics),
                                  .db = operands.db,
@@ -285,11 +289,9 @@ class Backward {
   ForwardSteps again_;
   const Range blocks_;
   Gradients gradients_;
-  StepRows rows_;
-  StepStatistics statistics_;
-  StepZoneout zoneout_;
   std::vector<uint8_t> dy_;
-  std::vector<float> dp_, kept_b_;
+  AlignedFloats dp_, kept_b_;
+  std::vector<float> means_;  // of the sequence's gradients: by own block, two of [4][width]
 };
 
 /// False: cancelled.
@@ -312,8 +314,10 @@ void Run(const ops::BnLstmBackward& op, const Context& context) {
   const BnLstmLayout at(op, context.kernels);
   const Scratch scratch(op, at, Carver(op.scratch.u8()));
   const double step = 16.0 * static_cast<double>(at.H * (at.H + (at.tokens ? 1 : at.D)) * at.B);
-  StepBarrier barrier(context);
-  ThreadPool::Shared().Run(context.ThreadsFor(step), [&](Team& team) {
+  StopFlags flags{context};
+  const int64_t blocks = std::max(at.units.count(), op.dx ? at.inputs.count() : 1);
+  ThreadPool::Shared().Run(TeamSize(context, step, blocks), [&](Team& team) {
+    StepBarrier barrier(flags, team);
     for (int64_t r = 0; r < at.R; ++r) {
       if (!RunDirection(op, at, scratch, r, team, barrier)) return;
       team.Barrier();  // scratch is for one direction

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
+#include <vector>
 
 #include "cpu/simd/kernels.h"
 #include "ops/bn_lstm.h"
@@ -141,6 +143,21 @@ struct BnLstmLayout {
     const int64_t begin = blocks.first(blocks.group_of(b).begin);
     return begin * gates_depth() + blocks.first(b) - begin;
   }
+};
+
+/// Zeroed memory of one member, on a cache line: the vectors of a block then cross none.
+class AlignedFloats {
+ public:
+  explicit AlignedFloats(int64_t count)
+      : room_(static_cast<size_t>(std::max<int64_t>(count, 0)) + 16) {}
+  AlignedFloats(const AlignedFloats&) = delete;
+  float* data() {
+    const auto address = reinterpret_cast<uintptr_t>(room_.data());
+    return room_.data() + (64 - address % 64) % 64 / sizeof(float);
+  }
+
+ private:
+  std::vector<float> room_;
 };
 
 /// Hands out consecutive pieces of a blob; run once over null to learn the size.

@@ -91,6 +91,8 @@ StepStatistics::StepStatistics(const Direction& direction) : direction_(directio
   const Tensor& first = direction.op.first_step;
   if (direction.op.population && first) {
     const int32_t* const steps = first.i32();
+    Assert(std::all_of(steps, steps + direction.at.B, [](int32_t k) { return k >= 0; }),
+           "firstStep is negative");
     by_row_ = std::any_of(steps, steps + direction.at.B, [&](int32_t k) { return k != steps[0]; });
   }
   values_.assign(kStatistics * direction.at.units.lanes * (by_row_ ? direction.at.B : 1), 0.0f);
@@ -137,17 +139,21 @@ void StepStatistics::All(int64_t row, int64_t s, int64_t b) {
   Copy(stats.cell_var, offset, b, to + kVarC * width);
 }
 
+void StepStatistics::LoadInputs(int64_t s, int64_t b) {
+  const int64_t width = Width(b);
+  for (const int row : {kMeanX, kVarX}) std::fill_n(Row(row, b), 4 * width, 0.0f);
+  Gates(0, s, b, kMeanX, kVarX);
+}
+
 BlockStatistics StepStatistics::Load(int64_t s, int64_t b) {
   const Tensor& first = direction_.op.first_step;
   const bool shifted = direction_.op.population && first;
+  // Lanes beyond the hidden size: what another block has left there could be anything.
+  if (direction_.at.units.valid(b) < Width(b)) std::fill(values_.begin(), values_.end(), 0.0f);
   if (!by_row_) {
-    // Lanes beyond the hidden size may hold what a wider block has left: any number will do, for
-    // their parameters are zero; but not a NaN.
-    if (direction_.at.units.valid(b) < Width(b)) std::fill(values_.begin(), values_.end(), 0.0f);
     All(0, s + (shifted ? first.i32()[0] : 0), b);
     return {values_.data(), 0};
   }
-  if (direction_.at.units.valid(b) < Width(b)) std::fill(values_.begin(), values_.end(), 0.0f);
   for (int64_t n = 0; n < direction_.at.B; ++n) All(n, s + first.i32()[n], b);
   return {values_.data(), kStatistics * Width(b)};
 }

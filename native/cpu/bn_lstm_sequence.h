@@ -96,7 +96,7 @@ class StepStatistics {
   float* Row(int statistic, int64_t b) { return values_.data() + statistic * Width(b); }
   /// From the row of a statistic, which was measured, to the table.
   void Save(const Tensor& table, int64_t s, int64_t b, int statistic);
-  void LoadInputs(int64_t s, int64_t b) { Gates(0, s, b, kMeanX, kVarX); }
+  void LoadInputs(int64_t s, int64_t b);
 
  private:
   int64_t Width(int64_t b) const { return direction_.at.units.width(b); }
@@ -134,6 +134,12 @@ inline void CopyRow(const float* from, int64_t count, float* to) {
   }
 }
 
+/// Members for steps of so many operations. More than there are blocks would wait at every barrier
+/// for nothing.
+inline int TeamSize(const Context& context, double operations, int64_t blocks) {
+  return static_cast<int>(std::min<int64_t>(context.ThreadsFor(operations), blocks));
+}
+
 /// The blocks of a member: in backward it computes dh of its own units, so that their gradients
 /// need no exchange.
 inline Range OwnBlocks(const BnLstmLayout& at, const Team& team) {
@@ -144,22 +150,32 @@ inline Range OwnBlocks(const BnLstmLayout& at, const Team& team) {
   return {(share.begin + 1) / 2, team.rank() + 1 == team.size() ? count : (share.end + 1) / 2};
 }
 
-/// A barrier by which all members learn at the same step that the run was cancelled. Two flags in
-/// turn: one is read while rank 0 may already be setting the other.
+/// Whether a run was cancelled, as the members of a team tell each other.
+struct StopFlags {
+  const Context& context;
+  std::atomic<bool> stop[2] = {false, false};
+};
+
+/// A member's barrier by which all learn at the same wait that the run was cancelled. Two flags in
+/// turn: one is read while rank 0 may already be setting the other. Every member waits equally
+/// often, so its own count tells which.
 class StepBarrier {
  public:
-  explicit StepBarrier(const Context& context) : context_(context) {}
+  StepBarrier(StopFlags& flags, Team& team) : flags_(flags), team_(team) {}
   /// False: stop.
-  bool Wait(Team& team, int64_t step) {
-    std::atomic<bool>& stop = stop_[step & 1];
-    if (team.rank() == 0 && context_.Cancelled()) stop.store(true, std::memory_order_relaxed);
-    team.Barrier();
+  bool Wait() {
+    std::atomic<bool>& stop = flags_.stop[waits_++ & 1];
+    if (team_.rank() == 0 && flags_.context.Cancelled()) {
+      stop.store(true, std::memory_order_relaxed);
+    }
+    team_.Barrier();
     return !stop.load(std::memory_order_relaxed);
   }
 
  private:
-  const Context& context_;
-  std::atomic<bool> stop_[2] = {false, false};
+  StopFlags& flags_;
+  Team& team_;
+  uint64_t waits_ = 0;
 };
 
 }  // namespace bnlstm::cpu

@@ -18,15 +18,6 @@ int64_t RunSteps(const BnLstmLayout& at, bool whole) {
   return std::clamp<int64_t>((kRunRows + at.B - 1) / at.B, 1, at.T);
 }
 
-/// Room whose first lane starts a cache line: the vectors of a block then cross none.
-std::vector<float> Room(int64_t count) {
-  return std::vector<float>(static_cast<size_t>(count + 16));
-}
-float* Aligned(std::vector<float>& room) {
-  const auto address = reinterpret_cast<uintptr_t>(room.data());
-  return room.data() + (64 - address % 64) % 64 / sizeof(float);
-}
-
 }  // namespace
 
 void CopyValues(const BnLstmLayout& at, const float* words, int64_t from, const Tensor& to,
@@ -52,14 +43,21 @@ StepMemory::StepMemory(const BnLstmLayout& at, Carver& carve, bool keep, int64_t
   if (at.normalize && !RecomputesInputs(at)) kept_b_ = carve.Bytes(bytes);
 }
 
+int64_t ForwardSteps::InputFloats(const BnLstmLayout& at, bool measures_sequence) {
+  const int64_t rows = at.Rows(RunSteps(at, measures_sequence) * at.B);
+  return at.units.count() * rows * 4 * at.units.lanes;
+}
+
 ForwardSteps::ForwardSteps(const Direction& direction, const StepMemory& memory, const InputRows& x,
-                           const float* parameters, const ops::BnLstm* outputs, const Team& team)
+                           const float* parameters, float* inputs, const ops::BnLstm* outputs,
+                           const Team& team)
     : direction_(direction),
       at_(direction.at),
       op_(direction.op),
       memory_(memory),
       x_(x),
       parameters_(parameters),
+      inputs_(inputs),
       outputs_(outputs),
       blocks_(OwnBlocks(at_, team)),
       measure_(outputs && at_.normalize && !op_.population),
@@ -68,11 +66,9 @@ ForwardSteps::ForwardSteps(const Direction& direction, const StepMemory& memory,
       rows_(direction),
       statistics_(direction),
       zoneout_(direction),
-      a_(Room(at_.Rows(at_.B) * 4 * at_.units.lanes)),
-      inputs_(Room(std::max<int64_t>(blocks_.end - blocks_.begin, 0) * at_.Rows(run_ * at_.B) * 4 *
-                   at_.units.lanes)),
-      gate_o_(Room(at_.B * at_.units.lanes)),
-      have_(static_cast<size_t>(std::max<int64_t>(blocks_.end - blocks_.begin, 0)), Range{0, 0}) {}
+      a_(at_.Rows(at_.B) * 4 * at_.units.lanes),
+      gate_o_(at_.B * at_.units.lanes),
+      have_(static_cast<size_t>(blocks_.end - blocks_.begin), Range{0, 0}) {}
 
 void ForwardSteps::Begin() {
   const uint32_t attempt = op_.attempt ? static_cast<uint32_t>(op_.attempt.i32()[0]) : 0;
@@ -135,10 +131,8 @@ void ForwardSteps::MultiplyInputs(Range steps, int64_t b, float* out) const {
 }
 
 const float* ForwardSteps::Inputs(int64_t s, int64_t b) {
-  const int64_t own = b - blocks_.begin;
-  Range& have = have_[static_cast<size_t>(own)];
-  const int64_t block = at_.Rows(run_ * at_.B) * 4 * at_.units.lanes;
-  float* const out = Aligned(inputs_) + own * block;
+  Range& have = have_[static_cast<size_t>(b - blocks_.begin)];
+  float* const out = inputs_ + b * at_.Rows(run_ * at_.B) * 4 * at_.units.lanes;
   if (s < have.begin || s >= have.end) {
     // Runs end where they would if all steps were computed: the same products whatever is asked.
     have = {s / run_ * run_, std::min(s / run_ * run_ + run_, at_.T)};
@@ -150,25 +144,33 @@ const float* ForwardSteps::Inputs(int64_t s, int64_t b) {
 void ForwardSteps::MeasureSequence() {
   if (!measure_sequence_) return;
   const double count = static_cast<double>(std::max<int64_t>(direction_.RunningRows(), 1));
+  const ops::BnLstmStatistics& stats = op_.stats;
   for (int64_t b = blocks_.begin; b < blocks_.end; ++b) {
-    const int64_t width = at_.units.width(b), first = at_.units.first(b);
+    const int64_t width = at_.units.width(b);
     const float* const inputs = Inputs(0, b);
+    const auto each_row = [&](auto visit) {
+      for (int64_t s = 0; s < at_.T; ++s)
+        for (int64_t n = 0; n < at_.B; ++n)
+          if (s < direction_.Length(n)) visit(inputs + (s * at_.B + n) * 4 * width);
+    };
+    std::vector<double> mean(static_cast<size_t>(4 * width)), var(mean.size());
+    each_row([&](const float* row) {
+      for (size_t i = 0; i < mean.size(); ++i) mean[i] += static_cast<double>(row[i]);
+    });
+    for (double& sum : mean) sum /= count;
+    each_row([&](const float* row) {
+      for (size_t i = 0; i < mean.size(); ++i) {
+        const double d = static_cast<double>(row[i]) - mean[i];
+        var[i] += d * d;
+      }
+    });
     for (int64_t g = 0; g < 4; ++g)
       for (int64_t lane = 0; lane < at_.units.valid(b); ++lane) {
-        const auto each = [&](auto visit) {
-          for (int64_t s = 0; s < at_.T; ++s)
-            for (int64_t n = 0; n < at_.B; ++n)
-              if (s < direction_.Length(n))
-                visit(static_cast<double>(inputs[((s * at_.B + n) * 4 + g) * width + lane]));
-        };
-        double sum = 0, squares = 0;
-        each([&](double x) { sum += x; });
-        const double mean = sum / count;
-        each([&](double x) { squares += (x - mean) * (x - mean); });
-        const ops::BnLstmStatistics& stats = op_.stats;
-        const int64_t to = direction_.GateStatistic(stats.input_mean, 0, g, first + lane);
-        stats.input_mean.f32()[to] = static_cast<float>(mean);
-        stats.input_var.f32()[to] = static_cast<float>(squares / count);
+        const int64_t to =
+            direction_.GateStatistic(stats.input_mean, 0, g, at_.units.first(b) + lane);
+        const auto from = static_cast<size_t>(g * width + lane);
+        stats.input_mean.f32()[to] = static_cast<float>(mean[from]);
+        stats.input_var.f32()[to] = static_cast<float>(var[from] / count);
       }
   }
 }
@@ -182,7 +184,7 @@ BlockStatistics ForwardSteps::Measure(int64_t s, int64_t b, const float* inputs)
   const bool half = at_.units.is_half(b);
   const ops::BnLstmStatistics& stats = op_.stats;
   at_.kernels.measure(
-      {rows_.At(s), Aligned(a_), 4, half, statistics_.Row(kMeanH, b), statistics_.Row(kVarH, b)});
+      {rows_.At(s), a_.data(), 4, half, statistics_.Row(kMeanH, b), statistics_.Row(kVarH, b)});
   statistics_.Save(stats.recurrent_mean, s, b, kMeanH);
   statistics_.Save(stats.recurrent_var, s, b, kVarH);
   if (measure_sequence_) {
@@ -199,7 +201,7 @@ BlockStatistics ForwardSteps::Measure(int64_t s, int64_t b, const float* inputs)
 void ForwardSteps::StepBlock(int64_t s, int64_t b) {
   const int64_t width = at_.units.width(b);
   const float* const inputs = Inputs(s, b);
-  float* const a = Aligned(a_);
+  float* const a = a_.data();
   at_.value.multiply({.rows = at_.B,
                       .depth = at_.h_depth(),
                       .left = memory_.h(s),
@@ -236,7 +238,7 @@ void ForwardSteps::StepBlock(int64_t s, int64_t b) {
   }
   u.kept_a = memory_.kept_a(s, b);
   u.kept_b = memory_.kept_b(s, b);
-  u.gate_o = Aligned(gate_o_);
+  u.gate_o = gate_o_.data();
   at_.value.forward(u);
   if (measure_) {
     statistics_.Save(op_.stats.cell_mean, s, b, kMeanC);

@@ -27,7 +27,6 @@ class StepMemory {
     return c_ + (keep_ ? Slot(state) : 0) * at_->B * at_->units.padded() +
            at_->B * at_->units.first(b);
   }
-  bool keeps() const { return keep_; }
   /// Null where there is none: none of the kind, or not of this step.
   uint8_t* kept_a(int64_t s, int64_t b) const { return Kept(kept_a_, s, b); }
   uint8_t* kept_b(int64_t s, int64_t b) const { return Kept(kept_b_, s, b); }
@@ -60,10 +59,14 @@ class StepMemory {
 /// bnLstmBackward runs again where the steps were not kept.
 class ForwardSteps {
  public:
-  /// `outputs`: where y, cAll and measured statistics go; null when run again, with the statistics
-  /// of the first time.
+  /// `parameters`: those of all blocks. `inputs`: room for InputFloats. `outputs`: where y, cAll and
+  /// measured statistics go; null when run again, with the statistics of the first time.
   ForwardSteps(const Direction& direction, const StepMemory& memory, const InputRows& x,
-               const float* parameters, const ops::BnLstm* outputs, const Team& team);
+               const float* parameters, float* inputs, const ops::BnLstm* outputs,
+               const Team& team);
+  /// Floats of x Wx that are kept at a time: of some steps, or of all where their statistics are to
+  /// be measured together.
+  static int64_t InputFloats(const BnLstmLayout& at, bool measures_sequence);
 
   /// Lays the initial states of the member's units.
   void Begin();
@@ -74,6 +77,10 @@ class ForwardSteps {
   /// x Wx of block b at step s, [B][4][width], from the step's position in a run of steps.
   const float* Inputs(int64_t s, int64_t b);
   Range blocks() const { return blocks_; }
+  /// The member's views of a step, which its backward may borrow between steps.
+  StepRows& rows() { return rows_; }
+  StepStatistics& statistics() { return statistics_; }
+  StepZoneout& zoneout() { return zoneout_; }
 
  private:
   void StepBlock(int64_t s, int64_t b);
@@ -89,6 +96,7 @@ class ForwardSteps {
   const StepMemory& memory_;
   const InputRows& x_;
   const float* const parameters_;
+  float* const inputs_;
   const ops::BnLstm* const outputs_;
   const Range blocks_;
   const bool measure_, measure_sequence_;
@@ -96,7 +104,7 @@ class ForwardSteps {
   StepRows rows_;
   StepStatistics statistics_;
   StepZoneout zoneout_;
-  std::vector<float> a_, inputs_, gate_o_;
+  AlignedFloats a_, gate_o_;
   std::vector<Range> have_;  // by own block: the steps that `inputs_` holds
 };
 

@@ -26,7 +26,7 @@ namespace bnlstm::ops {
 ///   h0, c0             [R*H] (`initialState: 'learned'`, repeated over the rows) or
 ///                      [B][R*H] (`'rows'`)
 ///   lengths [B] i32    optional, 0 <= length <= T: a row that has ended keeps its h and c
-///   firstStep [B] i32  optional (absent: 0): population statistics of row n at step s are those of
+///   firstStep [B] i32  optional (absent: 0), not negative: population statistics of row n at step s are those of
 ///                      table row min(firstStep[n] + s, S-1)
 ///   attempt [1] i32    the attempted training step, if `noise` or sampled zoneout is used
 ///   Statistics, a mean and a biased variance each: recurrentMean, recurrentVar, inputMean,
@@ -50,7 +50,8 @@ namespace bnlstm::ops {
 ///   step (as operand and as previous value), y and hT then see; what is kept of a and x Wx for
 ///   backward (the normalised values; with norm 'none' their sum without b), from which backward
 ///   recomputes the gates and takes x_hat; dA and dB as operands of the products for dh, dx, dWh and
-///   dWx, not in db and the dgammas; dx once, directions summed. Products accumulate in f32.
+///   dWx, not in db and the dgammas; dx once, directions summed. Products accumulate in f32. Below
+/// 1.2e-38 (denormals) engines may round to zero.
 ///
 /// `recompute` steps to a chunk (default 0: everything is kept): `saved` holds h and c before each
 /// chunk, and backward runs each chunk's steps again. The engine may take longer chunks than asked.

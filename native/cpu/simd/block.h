@@ -41,9 +41,9 @@ struct Zoneout {
 };
 
 /// Biased mean and variance of the counted rows of the columns of a tensor (docs/paper.md section
-/// 1.1), `vectors` vectors of lanes side by side. Two-pass, the second about the first's rounded
-/// mean and corrected for it, so that a large mean costs no digits of the variance. Equal rows give
-/// a variance of exactly 0 and that row as mean.
+/// 1.1), `vectors` vectors of lanes side by side. Two-pass: the mean by differences to one of the
+/// rows, then the variance about that mean, corrected for its rounding, so that a large mean costs no
+/// digits of the variance. Equal rows give a variance of exactly 0 and that row as mean.
 struct BlockMeasure {
   Rows rows;
   const float* values = nullptr;  // [B][vectors L], vectors is 1 or 4

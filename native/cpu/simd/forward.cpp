@@ -99,9 +99,9 @@ template void ForwardBlock<Bf16>(const BlockForward&);
 template void ForwardBlock<RoundedF32>(const BlockForward&);
 #endif
 
-template <class V, class Value, Norm kNorm>
+template <class V, class Kept, Norm kNorm>
 static BNLSTM_INLINE void Normalize(const BlockNormalize& u) {
-  auto* const kept = static_cast<typename Value::Kept*>(u.kept_b);
+  auto* const kept = static_cast<Kept*>(u.kept_b);
   Normalizer<V, 4, kNorm> norm(u.statistics, kMeanX, kVarX, u.eps);
   for (int64_t n = 0; n < u.rows; ++n) {
     norm.Row(n);
@@ -112,15 +112,15 @@ static BNLSTM_INLINE void Normalize(const BlockNormalize& u) {
   }
 }
 
-template <class Value>
+template <class Kept>
 void NormalizeBlock(const BlockNormalize& u) {
   WithWidth(u.half, [&]<class V>(Width<V>) {
-    if (u.statistics.row_stride != 0) return Normalize<V, Value, Norm::kByRow>(u);
-    Normalize<V, Value, Norm::kShared>(u);
+    if (u.statistics.row_stride != 0) return Normalize<V, Kept, Norm::kByRow>(u);
+    Normalize<V, Kept, Norm::kShared>(u);
   });
 }
-template void NormalizeBlock<F32>(const BlockNormalize&);
-template void NormalizeBlock<RoundedF32>(const BlockNormalize&);  // Bf16 keeps the same
+template void NormalizeBlock<float>(const BlockNormalize&);
+template void NormalizeBlock<uint16_t>(const BlockNormalize&);
 
 }  // namespace BNLSTM_ISA
 }  // namespace bnlstm::cpu

@@ -17,7 +17,7 @@ const Kernels kKernels = {
             .multiply = MultiplyF32Words,
             .forward = ForwardBlock<F32>,
             .backward = BackwardBlock<F32>,
-            .normalize = NormalizeBlock<F32>,
+            .normalize = NormalizeBlock<float>,
             .sequence_gradient = SequenceGradientBlock<F32>},
 #ifdef BNLSTM_ISA_AVX512_BF16
     .bf16 = {.per_word = 2,
@@ -25,14 +25,14 @@ const Kernels kKernels = {
              .multiply = MultiplyBf16Words,
              .forward = ForwardBlock<Bf16>,
              .backward = BackwardBlock<Bf16>,
-             .normalize = NormalizeBlock<RoundedF32>,
+             .normalize = NormalizeBlock<uint16_t>,
              .sequence_gradient = SequenceGradientBlock<Bf16>},
 #else
     .bf16 = {.half_blocks = kLanes == 16,
              .multiply = MultiplyF32Words,
              .forward = ForwardBlock<RoundedF32>,
              .backward = BackwardBlock<RoundedF32>,
-             .normalize = NormalizeBlock<RoundedF32>,
+             .normalize = NormalizeBlock<uint16_t>,
              .sequence_gradient = SequenceGradientBlock<RoundedF32>},
 #endif
 };

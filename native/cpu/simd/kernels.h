@@ -39,9 +39,10 @@ void ForwardBlock(const BlockForward& block);
 template <class Value>
 void BackwardBlock(const BlockBackward& block);
 template <class Value>
-void NormalizeBlock(const BlockNormalize& block);
-template <class Value>
 void SequenceGradientBlock(const BlockSequenceGradient& block);
+/// Kept: float or uint16_t (bf16).
+template <class Kept>
+void NormalizeBlock(const BlockNormalize& block);
 }  // namespace BNLSTM_ISA
 
 }  // namespace bnlstm::cpu

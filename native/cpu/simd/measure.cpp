@@ -9,13 +9,19 @@ template <class V, int kVectors>
 BNLSTM_INLINE void Measure(const BlockMeasure& m) {
   constexpr int L = kLanesOf<V>;
   const Rows& rows = m.rows;
-  V sum[kVectors], first[kVectors], rest[kVectors], squares[kVectors];
-  for (int k = 0; k < kVectors; ++k) sum[k] = rest[k] = squares[k] = Splat<V>(0);
+  int64_t any = 0;  // a counted row, if there are some
+  while (rows.counted && any + 1 < rows.count && !rows.counted[any]) ++any;
+  V base[kVectors], first[kVectors], rest[kVectors], squares[kVectors];
+  for (int k = 0; k < kVectors; ++k) {
+    base[k] = rows.inverse_count > 0 ? Load<V>(m.values + (any * kVectors + k) * L) : Splat<V>(0);
+    first[k] = rest[k] = squares[k] = Splat<V>(0);
+  }
   for (int64_t n = 0; n < rows.count; ++n) {
     if (rows.counted && !rows.counted[n]) continue;
-    for (int k = 0; k < kVectors; ++k) sum[k] += Load<V>(m.values + (n * kVectors + k) * L);
+    for (int k = 0; k < kVectors; ++k)
+      first[k] += Load<V>(m.values + (n * kVectors + k) * L) - base[k];
   }
-  for (int k = 0; k < kVectors; ++k) first[k] = sum[k] * rows.inverse_count;
+  for (int k = 0; k < kVectors; ++k) first[k] = base[k] + first[k] * rows.inverse_count;
   for (int64_t n = 0; n < rows.count; ++n) {
     if (rows.counted && !rows.counted[n]) continue;
     for (int k = 0; k < kVectors; ++k) {

@@ -52,7 +52,6 @@ using IntOf = typename VecTraits<V>::Int;
 /// For sums of bits: those of a NaN overflow.
 template <class V>
 using WordOf = typename VecTraits<V>::Word;
-using IVec = IntOf<Vec>;
 
 template <class V>
 inline constexpr int kLanesOf = sizeof(V) / sizeof(float);
@@ -143,11 +142,6 @@ BNLSTM_INLINE V Fma(V a, V b, V c) {
 #endif
   return a * b + c;
 }
-template <class V>
-BNLSTM_INLINE V Fma(V a, float b, float c) {
-  return Fma<V>(a, Splat<V>(b), Splat<V>(c));
-}
-
 /// 1 / x to about 1 ulp, for normal x whose reciprocal is normal.
 template <class V>
 BNLSTM_INLINE V Reciprocal(V x) {
