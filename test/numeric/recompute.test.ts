@@ -75,9 +75,9 @@ describe.each(devices)('%s', (device) => {
         continue;
       }
       expect(differing(result, kept.result), `${steps} steps`).toEqual([]);
-      // c and h before each chunk: of 24 or more bytes for a step they are 8, of some steps.
+      // c and h before each chunk: little of a step, though rows of so few units are padded.
       const borders = Math.ceil(11 / Math.max(steps, 2));
-      if (steps < 11) expect(saved / kept.saved).toBeLessThan((borders / 11) * 0.5);
+      if (steps < 11) expect(saved / kept.saved).toBeLessThan((borders / 11) * 0.75);
       else expect(saved).toBe(kept.saved);
     }
   });

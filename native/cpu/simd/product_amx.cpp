@@ -1,6 +1,7 @@
 // Products of words of two bf16 on AMX: 2 x 2 tiles of c (32 rows by 32 columns) over the whole
 // depth, which is a multiple of 16 words, as is that of every block of `left`. Reads `left` and
-// writes c up to a multiple of 16 rows. An element is one chain of sums in the order of k.
+// writes c up to a multiple of 16 rows. An element is the sum of its tiles in the order of k; within
+// a tile the instruction decides.
 #if defined(BNLSTM_ISA_AMX) || defined(BNLSTM_EMULATE_AMX)
 #include "cpu/simd/product.h"
 #include "cpu/simd/tiles.h"
