@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { release, type } from 'node:os';
+import { type } from 'node:os';
 import { at } from './peers.mjs';
 
 /** @param {string} path */
@@ -54,7 +54,6 @@ export function machineFacts({ machine, instructionSets, device }) {
     device: device.chosen,
     caches: caches(),
     os: /^PRETTY_NAME="(.*)"$/m.exec(read('/etc/os-release') ?? '')?.[1] ?? type(),
-    kernel: release(),
     compiler: firstLine(process.env.CXX ?? 'c++', '--version'),
     commit: firstLine('git', 'describe', '--always', '--dirty', '--abbrev=40'),
   };
