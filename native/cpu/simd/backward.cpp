@@ -130,7 +130,10 @@ class Backward {
                               const V* mean_dp_hat, bool plain, void* to, void* pairs) const {
     Normalizer<V, 4, kNorm> norm(u_.statistics, mean, var, u_.eps);
     V scale[4];
-    for (int g = 0; g < 4; ++g) scale[g] = norm.r(g) * Parameter(gamma_row + g);
+    for (int g = 0; g < 4; ++g) {
+      scale[g] = Splat<V>(1);
+      if constexpr (kNorm == Norm::kShared) scale[g] = norm.r(g) * Parameter(gamma_row + g);
+    }
     for (int64_t n = 0; n < u_.rows.count; ++n) {
       if constexpr (kNorm == Norm::kByRow) {
         norm.Row(n);
