@@ -33,6 +33,10 @@ LstmRun::LstmRun(const LstmCase& given, std::shared_ptr<const Engine> engine)
 
 void LstmRun::Run(int threads) const {
   const std::atomic<bool> cancelled{false};
+  Run(threads, cancelled);
+}
+
+void LstmRun::Run(int threads, const std::atomic<bool>& cancelled) const {
   engine_->Compile(ops_)->Run({threads, &cancelled});
 }
 

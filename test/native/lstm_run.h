@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <string>
@@ -29,6 +30,8 @@ class LstmRun {
   LstmRun(const LstmRun&) = delete;
 
   void Run(int threads) const;
+  /// Returns early, with anything in the outputs, once the flag is set.
+  void Run(int threads, const std::atomic<bool>& cancelled) const;
   std::vector<float> Values(const std::string& operand) const;
   size_t bytes(const std::string& operand) const { return memory_.at(operand).bytes(); }
   /// Of y, cAll, hT, cT, measured statistics and gradients, those that the case has.
