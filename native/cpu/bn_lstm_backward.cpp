@@ -7,6 +7,7 @@
 
 #include "cpu/bn_lstm_gradients.h"
 #include "cpu/bn_lstm_saved.h"
+#include "cpu/elements.h"
 #include "cpu/kernels.h"
 
 namespace bnlstm::cpu {
@@ -94,7 +95,7 @@ class Backward {
           const int64_t j = first + lane, from = j < at_.H ? direction_.State(n, j) : 0;
           const bool real = j < at_.H;
           scratch_.dh[n * at_.dh_row() + j] =
-              real && op_.dh_last ? ValueAt(op_.dh_last, from) : 0.0f;
+              real && op_.dh_last ? ElementAt(op_.dh_last.data, op_.dh_last.dtype, from) : 0.0f;
           Cell(b)[n * width + lane] = real && op_.dc_last ? op_.dc_last.f32()[from] : 0.0f;
         }
     }

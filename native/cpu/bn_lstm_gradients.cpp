@@ -1,21 +1,17 @@
 #include "cpu/bn_lstm_gradients.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "core/bf16.h"
 
 namespace bnlstm::cpu {
-float ValueAt(const Tensor& tensor, int64_t i) {
-  return tensor.dtype == DType::kBF16 ? FromBf16(tensor.bf16()[i]) : tensor.f32()[i];
-}
 
 GradientMemory::GradientMemory(const ops::BnLstmBackward& op, const BnLstmLayout& at, Carver& carve)
     : run_(at.GradientRun()) {
   const bool pairs = at.value.per_word == 2, own_db = at.normalize;
   const int64_t per_word = at.value.per_word, padded = at.units.padded();
   rows_ = run_ * at.B + at.value.row_multiple;
-  words_ = RoundUp(run_ * ((at.B + per_word - 1) / per_word), at.value.depth_multiple);
+  words_ = RoundUp(run_ * WordsFor(at.value, at.B), at.value.depth_multiple);
   const int64_t gates = at.units.count() * rows_ * 4 * at.units.lanes / per_word;
   da_ = carve.Floats(gates);
   db_ = own_db ? carve.Floats(gates) : da_;
@@ -138,8 +134,7 @@ void Gradients::PairColumns(int64_t count, int64_t steps, int64_t stride, const 
         const uint16_t* const odd = 2 * i + 1 < at_.B ? even + stride * 2 : nullptr;
         float* const to = out + step * StepWords() + i;
         for (int64_t k = begin; k < end; ++k) {
-          const uint32_t bits = even[k] | (odd ? static_cast<uint32_t>(odd[k]) << 16 : 0);
-          std::memcpy(to + k * words, &bits, sizeof bits);
+          to[k * words] = PairOf(even[k], odd ? odd[k] : uint16_t{0});
         }
       }
     }

@@ -6,9 +6,6 @@
 
 namespace bnlstm::cpu {
 
-/// A value of a tensor of the model's dtype.
-float ValueAt(const Tensor& tensor, int64_t i);
-
 /// Memory for the gradients of the gate products over a run of steps, and for the sums over all
 /// steps, of one direction. In words:
 ///
@@ -66,7 +63,7 @@ class Gradients {
  private:
   int64_t GateRow() const { return 4 * at_.units.lanes / at_.value.per_word; }
   int64_t PairsAt(int64_t b) const { return 4 * at_.units.first(b) * memory_.words_; }
-  int64_t StepWords() const { return (at_.B + at_.value.per_word - 1) / at_.value.per_word; }
+  int64_t StepWords() const { return WordsFor(at_.value, at_.B); }
   void Weights(const float* left, int64_t left_row, int64_t left_depth, int64_t rows, bool inputs,
                int64_t steps, float* out);
   template <class Rows>

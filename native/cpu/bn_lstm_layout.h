@@ -4,15 +4,11 @@
 #include <cstdint>
 #include <vector>
 
-#include "cpu/simd/kernels.h"
+#include "cpu/words.h"
 #include "ops/bn_lstm.h"
 #include "ops/bn_lstm_pack.h"
 
 namespace bnlstm::cpu {
-
-inline int64_t RoundUp(int64_t count, int64_t multiple) {
-  return (count + multiple - 1) / multiple * multiple;
-}
 
 /// A row of so many words rounded up to cache lines, so that no vector crosses one; and not to a
 /// multiple of a page, or all rows would compete for the same few lines of the cache.
@@ -79,9 +75,7 @@ struct BnLstmLayout {
       : BnLstmLayout(0, 0, s.inputs, s.hidden, s.directions, s.tokens, s.bf16, set) {}
 
   /// Words that `count` values take as the depth of a product.
-  int64_t Words(int64_t count) const {
-    return RoundUp((count + value.per_word - 1) / value.per_word, value.depth_multiple);
-  }
+  int64_t Words(int64_t count) const { return DepthFor(value, count); }
   /// Rows that a left operand or a result must have memory for.
   int64_t Rows(int64_t count) const { return RoundUp(count, value.row_multiple); }
   int64_t h_depth() const { return Words(H); }

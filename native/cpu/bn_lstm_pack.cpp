@@ -1,32 +1,11 @@
 #include <algorithm>
-#include <cstring>
 
-#include "core/bf16.h"
 #include "core/thread_pool.h"
 #include "cpu/bn_lstm_layout.h"
 #include "cpu/kernels.h"
 
 namespace bnlstm::cpu {
 namespace {
-
-// How weights become words.
-struct Plain {
-  static constexpr int64_t kPerWord = 1;
-  static float Word(float low, float) { return low; }
-};
-struct Rounded {
-  static constexpr int64_t kPerWord = 1;
-  static float Word(float low, float) { return FromBf16(ToBf16(low)); }
-};
-struct Paired {
-  static constexpr int64_t kPerWord = 2;
-  static float Word(float low, float high) {
-    const uint32_t bits = ToBf16(low) | static_cast<uint32_t>(ToBf16(high)) << 16;
-    float word;
-    std::memcpy(&word, &bits, sizeof word);
-    return word;
-  }
-};
 
 /// Weights w [rows][4][H] of one direction, packed as the layout says.
 template <class Words>

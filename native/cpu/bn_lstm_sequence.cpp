@@ -59,7 +59,7 @@ void InputRows::Gather(Range steps, float* scratch) {
       } else if (at.value.per_word == 2) {
         std::memcpy(to, op.x.bf16() + from, static_cast<size_t>(at.D) * sizeof(uint16_t));
       } else {
-        for (int64_t d = 0; d < at.D; ++d) to[d] = FromBf16(op.x.bf16()[from + d]);
+        FromBf16(to, op.x.bf16() + from, at.D);
       }
     }
 }

@@ -27,7 +27,7 @@ void CopyValues(const BnLstmLayout& at, const float* words, int64_t from, const 
   } else if (at.value.per_word == 2) {
     std::copy_n(reinterpret_cast<const uint16_t*>(words) + from, count, to.bf16() + offset);
   } else {
-    for (int64_t i = 0; i < count; ++i) to.bf16()[offset + i] = ToBf16(words[from + i]);
+    ToBf16(to.bf16() + offset, words + from, count);
   }
 }
 

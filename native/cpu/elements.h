@@ -11,6 +11,12 @@
 /// those of a bf16 one are widened into a buffer, or rounded out of it.
 namespace bnlstm::cpu {
 
+/// Element i of memory that holds f32 or bf16.
+inline float ElementAt(const void* data, DType dtype, int64_t i) {
+  return dtype == DType::kBF16 ? bnlstm::FromBf16(static_cast<const uint16_t*>(data)[i])
+                               : static_cast<const float*>(data)[i];
+}
+
 /// to[to_begin + i] = from[from_begin + i], rounded or widened where the types differ.
 inline void Copy(const Tensor& to, int64_t to_begin, const Tensor& from, int64_t from_begin,
                  int64_t count) {

@@ -1,12 +1,11 @@
 #include "cpu/gemm.h"
 
 #include <algorithm>
-#include <cstring>
 #include <vector>
 
-#include "core/bf16.h"
-#include "cpu/bn_lstm_layout.h"
+#include "cpu/elements.h"
 #include "cpu/parallel.h"
+#include "cpu/words.h"
 
 namespace bnlstm::cpu {
 namespace {
@@ -18,9 +17,7 @@ constexpr int64_t kRows = 512;
 constexpr int64_t kDepth = 4 * kDepthBlock;
 
 float ElementOf(const Matrix& matrix, int64_t i, int64_t j) {
-  const int64_t at = i * matrix.row + j * matrix.column;
-  return matrix.dtype == DType::kBF16 ? FromBf16(static_cast<const uint16_t*>(matrix.data)[at])
-                                      : static_cast<const float*>(matrix.data)[at];
+  return ElementAt(matrix.data, matrix.dtype, i * matrix.row + j * matrix.column);
 }
 
 /// One member's part: the tasks it gets, one after another, with the memory for them.
@@ -58,8 +55,7 @@ class Multiplier {
     const int64_t lanes = context_.kernels.lanes, step = kDepth * value_.per_word;
     for (int64_t k = 0; k < k_; k += step) {
       const int64_t values = std::min(step, k_ - k);
-      const int64_t depth =
-          RoundUp((values + value_.per_word - 1) / value_.per_word, value_.depth_multiple);
+      const int64_t depth = DepthFor(value_, values);
       PackRight(k, values, depth, column, columns);
       Product p{.rows = rows,
                 .depth = depth,
@@ -85,11 +81,7 @@ class Multiplier {
 
   float Word(float low, float high) const {
     if (!rounded_) return low;
-    if (value_.per_word == 1) return FromBf16(ToBf16(low));
-    const uint32_t bits = ToBf16(low) | static_cast<uint32_t>(ToBf16(high)) << 16;
-    float word;
-    std::memcpy(&word, &bits, sizeof word);
-    return word;
+    return value_.per_word == 1 ? Rounded::Word(low, high) : Paired::Word(low, high);
   }
 
   /// [depth][columns_], zero beyond n and k.
@@ -136,8 +128,7 @@ class Multiplier {
       std::copy_n(sums, columns, static_cast<float*>(c_.data) + to);
       return;
     }
-    auto* const out = static_cast<uint16_t*>(c_.data) + to;
-    for (int64_t j = 0; j < columns; ++j) out[j] = ToBf16(sums[j]);
+    bnlstm::ToBf16(static_cast<uint16_t*>(c_.data) + to, sums, columns);
   }
 
   const int64_t k_;

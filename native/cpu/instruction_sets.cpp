@@ -51,12 +51,6 @@ bool TilesGranted() {
 #endif
 }
 
-}  // namespace
-#endif
-
-#ifdef BNLSTM_X86_KERNELS
-namespace {
-
 /// The first feature that is missing, or an empty text. The builtin takes literals only.
 std::string MissingOf512() {
 #define BNLSTM_NEEDS(feature) \

@@ -41,8 +41,7 @@ class Backward {
     }
     Products(a_, kMeanH, kVarH, kGammaH, sum, sum_a, kNorm == Norm::kNone, u_.da, u_.da_pairs);
     if (u_.db) {
-      Products(b_, kMeanX, kVarX, kGammaX, sum, sum_b, kNorm == Norm::kNone || u_.sequence_inputs,
-               u_.db, u_.db_pairs);
+      Products(b_, kMeanX, kVarX, kGammaX, sum, sum_b, kNorm == Norm::kNone, u_.db, u_.db_pairs);
     }
   }
 

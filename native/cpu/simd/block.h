@@ -84,7 +84,6 @@ struct BlockForward {
 /// The same step backward (docs/paper.md section 1.2), from what forward kept.
 struct BlockBackward {
   bool normalize = true, through = false, half = false;  // through: gradients of the statistics
-  bool sequence_inputs = false;                          // db is left at dP
   float eps = 0;
   Rows rows;
   const float* parameters = nullptr;

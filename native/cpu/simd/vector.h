@@ -101,33 +101,19 @@ template <class V>
 BNLSTM_INLINE V Keep(IntOf<V> mask, V v) {
   return reinterpret_cast<V>(reinterpret_cast<IntOf<V>>(v) & mask);
 }
-/// x, but at most (at least) the bound; NaN stays, since the instructions return their second
-/// operand if one is NaN.
-template <class V>
-BNLSTM_INLINE V AtMost(V x, float bound) {
-  const V high = Splat<V>(bound);
-#if defined(BNLSTM_ISA_AVX512)
-  if constexpr (sizeof(V) == 64) return _mm512_min_ps(high, x);
-#endif
-#if defined(BNLSTM_ISA_AVX512) || defined(BNLSTM_ISA_AVX2)
-  if constexpr (sizeof(V) == 32) return _mm256_min_ps(high, x);
-#endif
-  return Select<V>(x > high, high, x);
-}
-template <class V>
-BNLSTM_INLINE V AtLeast(V x, float bound) {
-  const V low = Splat<V>(bound);
-#if defined(BNLSTM_ISA_AVX512)
-  if constexpr (sizeof(V) == 64) return _mm512_max_ps(low, x);
-#endif
-#if defined(BNLSTM_ISA_AVX512) || defined(BNLSTM_ISA_AVX2)
-  if constexpr (sizeof(V) == 32) return _mm256_max_ps(low, x);
-#endif
-  return Select<V>(x < low, low, x);
-}
+/// x within [-bound, bound]; NaN stays, since the instructions return their second operand if one is
+/// NaN.
 template <class V>
 BNLSTM_INLINE V Clamp(V x, float bound) {
-  return AtLeast<V>(AtMost<V>(x, bound), -bound);
+  const V high = Splat<V>(bound), low = Splat<V>(-bound);
+#if defined(BNLSTM_ISA_AVX512)
+  if constexpr (sizeof(V) == 64) return _mm512_max_ps(low, _mm512_min_ps(high, x));
+#endif
+#if defined(BNLSTM_ISA_AVX512) || defined(BNLSTM_ISA_AVX2)
+  if constexpr (sizeof(V) == 32) return _mm256_max_ps(low, _mm256_min_ps(high, x));
+#endif
+  x = Select<V>(x > high, high, x);
+  return Select<V>(x < low, low, x);
 }
 
 // --- Arithmetic ----------------------------------------------------------------------------------
@@ -142,6 +128,7 @@ BNLSTM_INLINE V Fma(V a, V b, V c) {
 #endif
   return a * b + c;
 }
+
 /// 1 / x to about 1 ulp, for normal x whose reciprocal is normal.
 template <class V>
 BNLSTM_INLINE V Reciprocal(V x) {
