@@ -3,6 +3,8 @@ export const errorCodes = {
   ERR_BNLSTM_ARGUMENT: 'An argument has the wrong type, value or shape, or an option is unknown.',
   ERR_BNLSTM_DATA: 'A data file is missing, damaged or not the one that was expected.',
   ERR_BNLSTM_DEVICE: 'The device does not exist or cannot be used here; the message says why.',
+  ERR_BNLSTM_DEVICE_LOST:
+    'A GPU failed and can do nothing more in this process; models on other devices go on.',
   ERR_BNLSTM_ADDON: 'The native addon could not be loaded.',
   ERR_BNLSTM_BUSY: 'The model is being trained by another loop.',
   ERR_BNLSTM_BATCH_OF_ONE: 'Batch statistics of a single row mean nothing; use at least two rows.',

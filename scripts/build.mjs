@@ -5,6 +5,8 @@
 // sanitize  build/sanitize/bnlstm.node with AddressSanitizer and UndefinedBehaviorSanitizer
 // thread    build/thread: the native tests alone, with ThreadSanitizer
 // aarch64   build/aarch64: the native tests alone, cross-compiled for 64-bit Arm
+// emulator  build/emulator/bnlstm.node: the CUDA engine runs on the CPU, as the device `emulator`
+// emulator-sanitize  the same with AddressSanitizer and UndefinedBehaviorSanitizer
 // Also for users of the package on a platform without a prebuilt addon, so nothing here may need
 // a development dependency. Environment: CXX; CI or BNLSTM_WERROR=1 makes warnings errors.
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -21,9 +23,18 @@ const kinds = {
   sanitize: { folder: 'build/sanitize', sanitize: 'address,undefined', target: 'bnlstm' },
   thread: { folder: 'build/thread', sanitize: 'thread' },
   aarch64: { folder: 'build/aarch64', sanitize: '', machine: 'aarch64' },
+  emulator: { folder: 'build/emulator', sanitize: '', target: 'bnlstm', emulator: true },
+  'emulator-sanitize': {
+    folder: 'build/emulator-sanitize',
+    sanitize: 'address,undefined',
+    target: 'bnlstm',
+    emulator: true,
+  },
 };
 
-/** @typedef {{ folder: string, sanitize: string, target?: string, machine?: string }} Settings */
+/**
+ * @typedef {{ folder: string, sanitize: string, target?: string, machine?: string, emulator?: boolean }} Settings
+ */
 
 /** @typedef {{ kind: string, cuda: string, tests: boolean, verbose: boolean }} Options */
 
@@ -63,7 +74,7 @@ function findNvcc() {
  */
 export async function build(options = {}) {
   const { kind = 'release', cuda = 'auto', tests = false, verbose = false } = options;
-  const { folder, sanitize, target, machine } = settingsOf(kind);
+  const { folder, sanitize, target, machine, emulator = false } = settingsOf(kind);
   if (!['auto', 'on', 'off'].includes(cuda)) throw new Stop('--cuda must be auto, on or off');
 
   const { compiler, generator } = buildTools(machine);
@@ -76,7 +87,8 @@ export async function build(options = {}) {
     CMAKE_LIBRARY_OUTPUT_DIRECTORY: directory,
     CMAKE_RUNTIME_OUTPUT_DIRECTORY: directory,
     BNLSTM_NODE_INCLUDE: nodeIncludes().join(';'),
-    BNLSTM_CUDA: machine ? 'OFF' : cuda.toUpperCase(),
+    BNLSTM_CUDA: machine || emulator ? 'OFF' : cuda.toUpperCase(),
+    BNLSTM_EMULATOR: emulator ? 'ON' : 'OFF',
     BNLSTM_SANITIZE: sanitize,
     BNLSTM_TESTS: tests || target === undefined ? 'ON' : 'OFF',
     BNLSTM_WERROR: werror ? 'ON' : 'OFF',

@@ -17,7 +17,7 @@ const lib = layers([
   ['index.ts'],
   ['cli'],
 ]);
-const native = layers([['core'], ['ops'], ['cpu', 'cuda', 'emulator'], ['addon']]);
+const native = layers([['core'], ['ops', 'emulator'], ['cpu', 'cuda'], ['addon']]);
 
 /** @param {readonly (readonly string[])[]} levels @returns {Map<string, number>} */
 function layers(levels) {

@@ -3,13 +3,15 @@
 #include <cstdint>
 #include <cstring>
 
+#include "core/host_device.h"
+
 namespace bnlstm {
 
 /// bfloat16 is the upper half of a float32: its range, and 8 bits of precision.
 
 /// Rounds to nearest, ties to even. What overflows becomes infinite, denormals are kept, a NaN stays
 /// a NaN of its sign. Without a branch, so that loops over it become vectors.
-inline uint16_t ToBf16(float value) {
+BNLSTM_HOST_DEVICE inline uint16_t ToBf16(float value) {
   uint32_t bits;
   std::memcpy(&bits, &value, sizeof bits);
   const uint32_t rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
@@ -18,7 +20,7 @@ inline uint16_t ToBf16(float value) {
   return static_cast<uint16_t>((bits & 0x7fffffffu) > 0x7f800000u ? quiet : rounded);
 }
 
-inline float FromBf16(uint16_t half) {
+BNLSTM_HOST_DEVICE inline float FromBf16(uint16_t half) {
   const uint32_t bits = uint32_t{half} << 16;
   float value;
   std::memcpy(&value, &bits, sizeof value);

@@ -20,6 +20,7 @@ class Error : public std::runtime_error {
 
 inline constexpr const char* kArgument = "ERR_BNLSTM_ARGUMENT";
 inline constexpr const char* kDevice = "ERR_BNLSTM_DEVICE";
+inline constexpr const char* kDeviceLost = "ERR_BNLSTM_DEVICE_LOST";
 inline constexpr const char* kInternal = "ERR_BNLSTM_INTERNAL";
 inline constexpr const char* kUnsupported = "ERR_BNLSTM_UNSUPPORTED";
 inline constexpr const char* kOutOfMemory = "ERR_BNLSTM_OUT_OF_MEMORY";

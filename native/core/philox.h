@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "core/host_device.h"
 #include "core/portable_math.h"
 
 namespace bnlstm {
@@ -18,7 +19,7 @@ struct Philox {
 
   using Block = std::array<uint32_t, 4>;
 
-  Block At(uint64_t counter) const {
+  BNLSTM_HOST_DEVICE Block At(uint64_t counter) const {
     Block c{static_cast<uint32_t>(counter), static_cast<uint32_t>(counter >> 32), stream, attempt};
     uint32_t k0 = static_cast<uint32_t>(seed), k1 = static_cast<uint32_t>(seed >> 32);
     for (int round = 0; round < 10; ++round) {
@@ -32,12 +33,12 @@ struct Philox {
   }
 
   /// Element `index` of a uniform array over [0, 1): 24 bits, exact in f32.
-  float Uniform(uint64_t index) const {
+  BNLSTM_HOST_DEVICE float Uniform(uint64_t index) const {
     return static_cast<float>(At(index >> 2)[index & 3] >> 8) * 0x1p-24f;
   }
 
   /// Element `index` of a standard normal array (Box-Muller, one value per block).
-  float Normal(uint64_t index) const {
+  BNLSTM_HOST_DEVICE float Normal(uint64_t index) const {
     const Block block = At(index);
     const double radius = std::sqrt(-2.0 * PortableLog(((block[0] >> 8) + 1.0) * 0x1p-24));
     return static_cast<float>(radius * PortableCosine((block[1] >> 8) * 0x1p-24));

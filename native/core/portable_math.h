@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "core/host_device.h"
+
 namespace bnlstm {
 
 /// Elementary functions that give the same bits on every machine, which those of <cmath> do not:
@@ -10,7 +12,7 @@ namespace bnlstm {
 /// are those of fdlibm (Sun Microsystems, 1993), good to 1 ulp.
 
 /// ln x for a positive, normal x.
-inline double PortableLog(double x) {
+BNLSTM_HOST_DEVICE inline double PortableLog(double x) {
   constexpr double kLn2High = 6.93147180369123816490e-01;  // its last 32 bits are zero
   constexpr double kLn2Low = 1.90821492927058770002e-10;
   // x = 2^exponent (1 + f) with 1 + f between sqrt(1/2) and sqrt(2).
@@ -35,7 +37,7 @@ inline double PortableLog(double x) {
 }
 
 /// cos(2 pi turns) for turns in [0, 1).
-inline double PortableCosine(double turns) {
+BNLSTM_HOST_DEVICE inline double PortableCosine(double turns) {
   const auto quarter = static_cast<int>(turns * 4 + 0.5);
   const double x = (turns * 4 - quarter) * 1.57079632679489661923;  // the difference is exact
   const double z = x * x;

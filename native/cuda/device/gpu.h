@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+// The primitives of device/primitives.h on a GPU: all PTX and all intrinsics of this engine.
+namespace bnlstm::device {
+
+struct alignas(16) Words {
+  uint32_t x, y, z, w;
+};
+
+__device__ inline int ThreadIndex() { return static_cast<int>(threadIdx.x); }
+__device__ inline int ThreadCount() { return static_cast<int>(blockDim.x); }
+__device__ inline int64_t BlockIndex() { return blockIdx.x; }
+__device__ inline int64_t BlockCount() { return gridDim.x; }
+
+template <class T>
+__device__ inline T* SharedMemory() {
+  extern __shared__ Words shared[];
+  return reinterpret_cast<T*>(shared);
+}
+
+__device__ inline void SyncBlock() { __syncthreads(); }
+__device__ inline void SyncWarp() { __syncwarp(); }
+
+template <class T>
+__device__ inline T ShuffleXor(T value, int mask) {
+  return __shfl_xor_sync(0xffffffffu, value, mask);
+}
+template <class T>
+__device__ inline T ShuffleFrom(T value, int lane) {
+  return __shfl_sync(0xffffffffu, value, lane);
+}
+__device__ inline unsigned Ballot(bool value) { return __ballot_sync(0xffffffffu, value); }
+
+__device__ inline uint32_t RoundToBf16Pair(float low, float high) {
+  uint32_t pair;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
+  return pair;
+}
+__device__ inline uint16_t RoundToBf16(float value) {
+  return static_cast<uint16_t>(RoundToBf16Pair(value, 0.0f));
+}
+
+__device__ inline void MultiplyTiles(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+  asm volatile(
+      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
+      "{%0,%1,%2,%3},{%4,%5,%6,%7},{%8,%9},{%0,%1,%2,%3};"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+
+__device__ inline Words LoadRelaxed(const void* from) {
+  Words v;
+  asm volatile("ld.relaxed.gpu.global.v4.u32 {%0,%1,%2,%3}, [%4];"
+               : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
+               : "l"(from)
+               : "memory");
+  return v;
+}
+__device__ inline void StoreRelaxed(void* to, const Words& v) {
+  asm volatile("st.relaxed.gpu.global.v4.u32 [%0], {%1,%2,%3,%4};" ::"l"(to), "r"(v.x), "r"(v.y),
+               "r"(v.z), "r"(v.w)
+               : "memory");
+}
+__device__ inline void SpinHint() {}
+
+}  // namespace bnlstm::device

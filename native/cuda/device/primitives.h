@@ -1,0 +1,42 @@
+#pragma once
+
+// The seam to the device: everything that kernels use beyond C++ and the mathematical functions of
+// <cmath>. The only PTX is in device/gpu.h. In a build for the emulator the same names are
+// native/emulator's. What both must offer, in namespace bnlstm::device:
+//
+//   int ThreadIndex(), ThreadCount()      of the block, one-dimensional
+//   int64_t BlockIndex(), BlockCount()    of the grid, one-dimensional
+//   T* SharedMemory<T>()                  the dynamic shared memory of the block, 16-byte aligned
+//   void SyncBlock(), SyncWarp()          barriers: called by every thread of the block or warp
+//   T ShuffleXor(T, int mask), T ShuffleFrom(T, int lane)    T: float, double, int; by all 32 lanes
+//   unsigned Ballot(bool)                 by all 32 lanes
+//   uint16_t RoundToBf16(float)           to nearest even; a NaN becomes 0x7fff
+//   uint32_t RoundToBf16Pair(float low, float high)
+//   void MultiplyTiles(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2])
+//                                         d += a b: bf16 16x16 by 16x8, as mma.sync.m16n8k16
+//   Words LoadRelaxed(const void*), void StoreRelaxed(void*, Words)    16 bytes, between blocks
+//   void SpinHint()                       in every loop that waits for another block
+//
+// Rules that keep kernels right here and there: launches go through launch.h; every lane of a warp
+// calls a collective, none in divergent code; no static __shared__; no atomics on the way of a result.
+#ifdef BNLSTM_EMULATOR
+#include "emulator/device.h"
+#else
+#include "cuda/device/gpu.h"
+#endif
+
+namespace bnlstm::device {
+
+constexpr int kWarp = 32;
+
+__device__ inline int Lane() { return ThreadIndex() % kWarp; }
+__device__ inline int Warp() { return ThreadIndex() / kWarp; }
+
+/// The sum over the lanes of a warp, in every lane, in an order that depends on nothing.
+template <class T>
+__device__ inline T WarpSum(T value) {
+  for (int mask = kWarp / 2; mask > 0; mask /= 2) value += ShuffleXor(value, mask);
+  return value;
+}
+
+}  // namespace bnlstm::device

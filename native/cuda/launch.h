@@ -1,0 +1,60 @@
+#pragma once
+
+#include <tuple>
+
+#include "cuda/context.h"
+#include "cuda/device/primitives.h"
+
+namespace bnlstm::cuda {
+
+/// How many blocks of how many threads, and bytes of dynamic shared memory for each block.
+struct Grid {
+  int64_t blocks = 0;
+  int threads = 0;
+  size_t shared_bytes = 0;
+};
+
+/// Enqueues a kernel; the arguments are copied. Nothing is done where there are no blocks.
+template <class... Parameters, class... Arguments>
+void Launch(const Context& context, const Grid& grid, void (*kernel)(Parameters...),
+            const Arguments&... arguments) {
+  if (grid.blocks == 0) return;
+#ifdef BNLSTM_EMULATOR
+  Check(emulator::Launch(context.stream, grid.blocks, grid.threads, grid.shared_bytes,
+                         [kernel, values = std::tuple<Parameters...>(arguments...)] {
+                           std::apply(kernel, values);
+                         }),
+        "launch");
+#else
+  std::tuple<Parameters...> values(arguments...);
+  std::apply(
+      [&](auto&... value) {
+        void* pointers[] = {const_cast<void*>(static_cast<const void*>(&value))...};
+        Check(cudaLaunchKernel(reinterpret_cast<const void*>(kernel),
+                               dim3(static_cast<unsigned>(grid.blocks)),
+                               dim3(static_cast<unsigned>(grid.threads)), pointers,
+                               grid.shared_bytes, context.stream),
+              "launch");
+      },
+      values);
+#endif
+}
+
+template <class Body>
+__global__ void ForEachKernel(int64_t count, Body body) {
+  const int64_t stride = device::BlockCount() * device::ThreadCount();
+  for (int64_t i = device::BlockIndex() * device::ThreadCount() + device::ThreadIndex(); i < count;
+       i += stride)
+    body(i);
+}
+
+/// Calls body(i) on the device for each i below `count`, in any order: `[=] __device__(int64_t i)`.
+template <class Body>
+void ForEach(const Context& context, int64_t count, const Body& body) {
+  constexpr int kThreads = 256, kBlocksPerMultiprocessor = 8;
+  const int64_t needed = (count + kThreads - 1) / kThreads;
+  const int64_t most = int64_t{context.multiprocessors} * kBlocksPerMultiprocessor;
+  Launch(context, {needed < most ? needed : most, kThreads}, ForEachKernel<Body>, count, body);
+}
+
+}  // namespace bnlstm::cuda
