@@ -20,8 +20,8 @@ bool IsSticky(cudaError_t error) {
     case 717:  // invalid address space
     case 718:  // invalid program counter
     case 719:  // launch failure
-    case 720:  // cooperative launch too large for what is left
-    case 721:  // contained failure
+    case 721:  // tensor memory leak
+    case 725:  // error of another device
     case 999:  // unknown
       return true;
     default:
