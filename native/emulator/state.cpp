@@ -48,11 +48,14 @@ Locked::Locked() : lock_(State_().mutex) {}
 State* Locked::operator->() const { return &State_(); }
 State& Locked::operator*() const { return State_(); }
 
-cudaError_t Enter() {
+cudaError_t Enter(State& state) {
   const bool fails = ++settings.calls == settings.failing_call;
   if (settings.lost != cudaSuccess) return settings.lost;
   if (!fails) return cudaSuccess;
-  if (settings.sticky) settings.lost = settings.failure;
+  if (settings.sticky) {
+    settings.lost = settings.failure;
+    state.DropAll();
+  }
   return settings.failure;
 }
 
@@ -79,6 +82,15 @@ void State::RunUntil(const std::function<bool()>& done) {
 
 void State::RunAll() {
   while (RunSome()) {
+  }
+}
+
+void State::DropAll() {
+  for (const cudaStream_t stream : streams) {
+    for (const Work& work : stream->queue) {
+      if (work.record != nullptr) work.record->done = true;
+    }
+    stream->queue.clear();
   }
 }
 

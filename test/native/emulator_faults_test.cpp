@@ -84,6 +84,23 @@ TEST(EmulatorReportsEndlessSpinning) {
   CheckSays(text, "block 0: threads 0 to 31 at SpinHint");
 }
 
+TEST(EmulatorHoldsSoManyBlocks) {
+  // Each waits for the last one, which finds no place.
+  const EmulatorArray<device::Words> words(1);
+  words.Fill({});
+  const auto wait_for_last = [data = words.data()] {
+    if (device::BlockIndex() == device::BlockCount() - 1) device::StoreRelaxed(data, {1, 1, 1, 1});
+    while (device::LoadRelaxed(data).x == 0) device::SpinHint();
+  };
+  const EmulatorSettings restore;
+  emulator::SetSeed(0);
+  emulator::SetMultiprocessors(3);
+  CheckSays(DeathOf(7, 1024, 0, wait_for_last), "1 blocks have not started");
+  const EmulatorStream stream;
+  stream.Launch(6, 1024, 0, wait_for_last);
+  stream.Synchronize();
+}
+
 TEST(EmulatorReportsMixedCollectives) {
   const std::string text = DeathOf(1, 32, 0, [] {
     if (device::ThreadIndex() % 2 == 0) {

@@ -280,6 +280,8 @@ TEST(EmulatorFailsTheNthCall) {
 TEST(EmulatorKeepsStickyErrors) {
   const EmulatorSettings restore;
   const EmulatorStream stream;
+  int done = 0;
+  Do(stream, [&] { ++done; });
   emulator::FailCall(1, cudaErrorIllegalAddress, true);
   for (int i = 0; i < 3; ++i) {
     CHECK_CUDA_ERROR(cudaStreamSynchronize(stream), cudaErrorIllegalAddress);
@@ -291,6 +293,7 @@ TEST(EmulatorKeepsStickyErrors) {
   }
   emulator::ClearFailure();
   stream.Synchronize();
+  CHECK_EQ(done, 0);  // what was enqueued is lost
 }
 
 TEST(EmulatorServesManyThreads) {
