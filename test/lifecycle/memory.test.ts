@@ -26,7 +26,7 @@ it.skipIf(!limited)(
       finite: Number.isFinite(loss), same: before.every((value, i) => value === after[i]),
     }));
   `;
-    const { stdout, stderr } = await runChild(code, [], 16 << 20);
+    const { stdout, stderr } = await runChild(code, [], { addressSpace: 16 << 20 });
     expect(stderr).toBe('');
     expect(JSON.parse(stdout)).toEqual({
       code: 'ERR_BNLSTM_OUT_OF_MEMORY',
