@@ -147,12 +147,16 @@ void Program::CopyIn(const std::vector<const void*>& from, std::byte* staging) c
   }
 }
 
-void Program::Run(const Arena& arena, std::byte* staging, const RunContext& context) {
-  Bind(arena);
+void Program::Upload(const Arena& arena, const std::byte* staging) const {
   for (size_t i = 0; i < inputs().size(); ++i) {
     const Transfer& input = inputs()[i];
     engine_->Upload(Address(input.location, arena), staging + given_[i].offset, input.bytes());
   }
+}
+
+void Program::Run(const Arena& arena, std::byte* staging, const RunContext& context) {
+  Bind(arena);
+  Upload(arena, staging);
   executable_->Run(context);
   if (context.cancelled && *context.cancelled) return;
   for (size_t i = 0; i < outputs().size(); ++i) {
@@ -172,6 +176,17 @@ void Program::Profile(const Arena& arena, std::byte* staging, RunContext context
   auto* const times = reinterpret_cast<float*>(staging + op_times_.offset);
   std::transform(seconds.begin(), seconds.end(), times,
                  [](double each) { return static_cast<float>(1e3 * each); });
+}
+
+void Program::Time(const Arena& arena, std::byte* staging, Span milliseconds,
+                   const RunContext& context) {
+  Bind(arena);
+  Upload(arena, staging);
+  for (size_t done = 0; done < milliseconds.bytes; done += sizeof(float)) {
+    if (context.cancelled && *context.cancelled) return;
+    const auto time = static_cast<float>(1e3 * executable_->TimedRun(context));
+    std::memcpy(staging + milliseconds.offset + done, &time, sizeof time);
+  }
 }
 
 }  // namespace bnlstm
