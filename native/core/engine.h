@@ -3,7 +3,9 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <cstring>
 #include <memory>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -26,6 +28,13 @@ struct RunContext {
   std::vector<double>* op_seconds = nullptr;     // not null: gets the time of each op, in order
 };
 
+/// A copy between staging memory and the device that belongs to a run.
+struct Copy {
+  void* device = nullptr;
+  void* host = nullptr;
+  size_t bytes = 0;
+};
+
 /// A program bound to memory. The CPU replays a list; CUDA replays a captured graph.
 class Executable {
  public:
@@ -42,6 +51,19 @@ class Executable {
     Run(context);
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   }
+
+  /// Starts a whole run: the uploads, every op, the downloads. A device that runs behind the host
+  /// returns at once; at most InFlight() runs of an engine are started and not finished. Here: what an
+  /// engine does whose memory is the host's.
+  virtual void Start(const std::vector<Copy>& uploads, const std::vector<Copy>& downloads,
+                     const RunContext& context) {
+    for (const Copy& copy : uploads) std::memcpy(copy.device, copy.host, copy.bytes);
+    Run(context);
+    if (context.cancelled && *context.cancelled) return;
+    for (const Copy& copy : downloads) std::memcpy(copy.host, copy.device, copy.bytes);
+  }
+  /// Waits for the oldest run that was started and not finished. Throws what went wrong in it.
+  virtual void Finish() {}
 };
 
 /// An implementation of all ops on one kind of device, with its memory.
@@ -60,6 +82,13 @@ class Engine {
   virtual void Free(void* memory, size_t bytes) const = 0;
   virtual void Upload(void* device, const void* host, size_t bytes) const = 0;
   virtual void Download(void* host, const void* device, size_t bytes) const = 0;
+
+  /// How many runs may be started before the oldest is finished. With two, the next one's inputs are
+  /// on their way while one computes.
+  virtual size_t InFlight() const { return 1; }
+  /// Memory of the host for copies to and from the device: such as the device reaches by itself.
+  virtual void* AllocateStaging(size_t bytes) const { return ::operator new(bytes); }
+  virtual void FreeStaging(void* memory) const { ::operator delete(memory); }
 };
 
 }  // namespace bnlstm

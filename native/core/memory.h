@@ -49,13 +49,27 @@ class Memory {
 /// Memory of the host on its way to or from the device. Not zeroed.
 class Staging {
  public:
-  explicit Staging(size_t bytes = 0)
-      : data_(bytes ? new std::byte[bytes] : nullptr), bytes_(bytes) {}
-  std::byte* data() const { return data_.get(); }
+  Staging() = default;
+  Staging(std::shared_ptr<const Engine> engine, size_t bytes)
+      : engine_(std::move(engine)),
+        data_(bytes ? engine_->AllocateStaging(bytes) : nullptr),
+        bytes_(bytes) {}
+  Staging(Staging&& other) noexcept { *this = std::move(other); }
+  Staging& operator=(Staging&& other) noexcept {
+    std::swap(engine_, other.engine_);
+    std::swap(data_, other.data_);
+    std::swap(bytes_, other.bytes_);
+    return *this;
+  }
+  ~Staging() {
+    if (data_) engine_->FreeStaging(data_);
+  }
+  std::byte* data() const { return static_cast<std::byte*>(data_); }
   size_t bytes() const { return bytes_; }
 
  private:
-  std::unique_ptr<std::byte[]> data_;
+  std::shared_ptr<const Engine> engine_;
+  void* data_ = nullptr;
   size_t bytes_ = 0;
 };
 

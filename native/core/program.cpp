@@ -72,7 +72,6 @@ Program::Program(std::shared_ptr<const Engine> engine, ProgramDescription descri
       Check(*operand.location, operand.dtype, operand.shape, what);
     }
   }
-  size_t raw_bytes = 0;
   for (const Transfer& input : inputs()) {
     const std::string what = "input " + std::to_string(given_.size());
     Check(input, what);
@@ -82,20 +81,22 @@ Program::Program(std::shared_ptr<const Engine> engine, ProgramDescription descri
       Assert(lengths.dtype == DType::kI32 && lengths.shape == Shape{input.shape[1]},
              what + " has lengths of another type or shape");
     }
-    given_.push_back({staging_bytes_, input.bytes()});
-    staging_bytes_ += Aligned(input.bytes());
+    given_.push_back(Take(input.bytes()));
   }
   for (const Transfer& output : outputs()) {
     const std::string what = "output " + std::to_string(results_.size());
     Check(output, what);
-    if (Differs(output)) raw_bytes = std::max(raw_bytes, output.bytes());
-    results_.push_back({staging_bytes_, output.host_bytes()});
-    staging_bytes_ += Aligned(output.host_bytes());
+    results_.push_back(Take(output.host_bytes()));
+    raw_.push_back(Differs(output) ? Take(output.bytes()) : results_.back());
   }
-  op_times_ = {staging_bytes_, description_.ops.size() * sizeof(float)};
-  staging_bytes_ += Aligned(op_times_.bytes);
-  raw_offset_ = staging_bytes_;
-  staging_bytes_ += raw_bytes;
+  op_times_ = Take(description_.ops.size() * sizeof(float));
+}
+
+/// The next piece of the staging memory.
+Span Program::Take(size_t bytes) {
+  const Span span{staging_bytes_, bytes};
+  staging_bytes_ += Aligned(bytes);
+  return span;
 }
 
 void Program::Check(const Transfer& transfer, const std::string& what) {
@@ -147,31 +148,41 @@ void Program::CopyIn(const std::vector<const void*>& from, std::byte* staging) c
   }
 }
 
-void Program::Upload(const Arena& arena, const std::byte* staging) const {
+std::vector<Copy> Program::Uploads(const Arena& arena, std::byte* staging) const {
+  std::vector<Copy> uploads;
   for (size_t i = 0; i < inputs().size(); ++i) {
     const Transfer& input = inputs()[i];
-    engine_->Upload(Address(input.location, arena), staging + given_[i].offset, input.bytes());
+    uploads.push_back({Address(input.location, arena), staging + given_[i].offset, input.bytes()});
   }
+  return uploads;
 }
 
-void Program::Run(const Arena& arena, std::byte* staging, const RunContext& context) {
+void Program::Start(const Arena& arena, std::byte* staging, const RunContext& context) {
   Bind(arena);
-  Upload(arena, staging);
-  executable_->Run(context);
-  if (context.cancelled && *context.cancelled) return;
+  const std::vector<Copy> uploads = Uploads(arena, staging);
+  std::vector<Copy> downloads;
   for (size_t i = 0; i < outputs().size(); ++i) {
     const Transfer& output = outputs()[i];
-    std::byte* const to = staging + results_[i].offset;
-    std::byte* const raw = Differs(output) ? staging + raw_offset_ : to;
-    engine_->Download(raw, Address(output.location, arena), output.bytes());
-    if (Differs(output)) ToHost(output, to, raw);
+    downloads.push_back(
+        {Address(output.location, arena), staging + raw_[i].offset, output.bytes()});
+  }
+  executable_->Start(uploads, downloads, context);
+}
+
+void Program::Finish(std::byte* staging, const RunContext& context) {
+  executable_->Finish();
+  if (context.cancelled && *context.cancelled) return;
+  for (size_t i = 0; i < outputs().size(); ++i) {
+    if (Differs(outputs()[i]))
+      ToHost(outputs()[i], staging + results_[i].offset, staging + raw_[i].offset);
   }
 }
 
 void Program::Profile(const Arena& arena, std::byte* staging, RunContext context) {
   std::vector<double> seconds;
   context.op_seconds = &seconds;
-  Run(arena, staging, context);
+  Start(arena, staging, context);
+  Finish(staging, context);
   Assert(seconds.size() == description_.ops.size(), "the engine has not timed every op");
   auto* const times = reinterpret_cast<float*>(staging + op_times_.offset);
   std::transform(seconds.begin(), seconds.end(), times,
@@ -181,7 +192,9 @@ void Program::Profile(const Arena& arena, std::byte* staging, RunContext context
 void Program::Time(const Arena& arena, std::byte* staging, Span milliseconds,
                    const RunContext& context) {
   Bind(arena);
-  Upload(arena, staging);
+  for (const Copy& copy : Uploads(arena, staging)) {
+    engine_->Upload(copy.device, copy.host, copy.bytes);
+  }
   for (size_t done = 0; done < milliseconds.bytes; done += sizeof(float)) {
     if (context.cancelled && *context.cancelled) return;
     const auto time = static_cast<float>(1e3 * executable_->TimedRun(context));

@@ -76,13 +76,15 @@ class Program {
   void Bind(const Arena& arena);
 
   /// What a run needs of staging memory: all inputs as the device wants them, all outputs as the
-  /// host does, and room for an output as the device has it where the two differ.
+  /// host does, and those as the device has them too where the two differ.
   size_t staging_bytes() const { return staging_bytes_; }
   /// Lays the host's arrays, one for each input, into the staging memory.
   void CopyIn(const std::vector<const void*>& from, std::byte* staging) const;
-  /// Uploads, runs, downloads. Once `cancelled` is set the outputs mean nothing.
-  void Run(const Arena& arena, std::byte* staging, const RunContext& context);
-  /// The same, timing each op.
+  /// Starts a run: uploads, ops, downloads; Finish, called with the same staging memory and in the
+  /// order of the starts, waits for its end. Once `cancelled` is set the outputs mean nothing.
+  void Start(const Arena& arena, std::byte* staging, const RunContext& context);
+  void Finish(std::byte* staging, const RunContext& context);
+  /// Both, timing each op.
   void Profile(const Arena& arena, std::byte* staging, RunContext context);
   /// Uploads, then runs as often as `milliseconds` has room for the time of each, f32 in `staging`,
   /// beyond staging_bytes(). Nothing is downloaded.
@@ -93,7 +95,8 @@ class Program {
   Span op_times() const { return op_times_; }
 
  private:
-  void Upload(const Arena& arena, const std::byte* staging) const;
+  std::vector<Copy> Uploads(const Arena& arena, std::byte* staging) const;
+  Span Take(size_t bytes);
   void Check(const Location& location, DType dtype, const Shape& shape, const std::string& what);
   void Check(const Transfer& transfer, const std::string& what);
 
@@ -101,8 +104,9 @@ class Program {
   ProgramDescription description_;
   std::vector<std::shared_ptr<Array>> arrays_;  // each once
   std::vector<Span> given_, results_;           // in staging, by input and by output
+  std::vector<Span> raw_;                       // the outputs as the device has them
   Span op_times_;                               // in staging too
-  size_t raw_offset_ = 0, staging_bytes_ = 0;
+  size_t staging_bytes_ = 0;
   std::unique_ptr<Executable> executable_;
   uint64_t generation_ = 0;  // of the arena that executable_ has addresses into
 };

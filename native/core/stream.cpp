@@ -80,10 +80,13 @@ void Stream::Close() {
 }
 
 void Stream::Run(std::shared_ptr<Program> program, std::byte* staging, Done done) {
+  auto finish = [this, program, staging] {
+    program->Finish(staging, RunContext{threads_, &cancelled_});
+  };
   Queue({[this, program = std::move(program), staging] {
-           program->Run(arena_, staging, RunContext{threads_, &cancelled_});
+           program->Start(arena_, staging, RunContext{threads_, &cancelled_});
          },
-         std::move(done)});
+         std::move(done), std::move(finish)});
 }
 
 void Stream::Profile(std::shared_ptr<Program> program, std::byte* staging, Done done) {
@@ -143,47 +146,77 @@ void Stream::Loop() {
   std::unique_lock lock(mutex_);
   for (;;) {
     const uint32_t changes = changes_.load();
-    if (jobs_.empty()) {
+    if (CanBegin()) {
+      Job job = std::move(jobs_.front());
+      jobs_.pop_front();
+      running_ = true;
+      lock.unlock();
+      Begin(job);
+      lock.lock();
+    } else if (!started_.empty()) {
+      lock.unlock();
+      Finish(started_.front());
+      started_.pop_front();
+      lock.lock();
+    } else {
       if (closing_) return;
       lock.unlock();
       Await(changes_, changes, spin);
       lock.lock();
       continue;
     }
-    Job job = std::move(jobs_.front());
-    jobs_.pop_front();
-    running_ = true;
-    lock.unlock();
+    running_ = !started_.empty();
+    if (jobs_.empty() && !running_) drained_.notify_all();
+  }
+}
+
+/// Whether the next job may begin: with others in flight, only one that is started too.
+bool Stream::CanBegin() const {
+  if (jobs_.empty()) return false;
+  return started_.empty() || (started_.size() < engine_->InFlight() && jobs_.front().finish);
+}
+
+void Stream::Begin(Job& job) {
+  job.fault = Attempt(job, job.work);
+  if (job.finish && !job.fault) {
+    started_.push_back(std::move(job));
+  } else if (job.finish && !started_.empty()) {
+    job.finish = nullptr;  // it ends after those before it
+    started_.push_back(std::move(job));
+  } else {
+    job.finish = nullptr;
     Finish(job);
-    lock.lock();
-    running_ = false;
-    if (jobs_.empty()) drained_.notify_all();
   }
 }
 
 void Stream::Finish(Job& job) {
-  std::optional<Fault> fault = Attempt(job);
-  job.work = nullptr;  // whoever hears of the end finds its memory free
-  if (job.done) job.done(std::move(fault));
+  if (job.finish) job.fault = Attempt(job, job.finish);
+  job.work = job.finish = nullptr;  // whoever hears of the end finds its memory free
+  if (job.done) job.done(std::move(job.fault));
 }
 
-std::optional<Fault> Stream::Attempt(const Job& job) {
+std::optional<Fault> Stream::Attempt(const Job& job, const std::function<void()>& work) {
   if (!job.done) {
-    job.work();
+    work();
     return std::nullopt;
   }
-  if (cancelled_) return Disposed();
-  if (poison_) {
-    return Fault{kPoisoned, "an earlier fault left this model in an unknown state: " +
-                                poison_->message + " (" + poison_->code + ")"};
-  }
+  // What has been started is waited for in any case: it uses the job's memory.
+  const bool waits = &work == &job.finish;
+  if (!waits && cancelled_) return Disposed();
+  if (!waits && poison_) return Poisoned();
+  const bool poisoned = poison_.has_value();
   try {
-    job.work();
+    work();
   } catch (...) {
-    if (!cancelled_) poison_ = CurrentFault();
+    if (!cancelled_ && !poison_) poison_ = CurrentFault();
   }
   if (cancelled_) return Disposed();
-  return poison_;
+  return poisoned ? Poisoned() : poison_;
+}
+
+Fault Stream::Poisoned() const {
+  return {kPoisoned, "an earlier fault left this model in an unknown state: " + poison_->message +
+                         " (" + poison_->code + ")"};
 }
 
 }  // namespace bnlstm

@@ -76,27 +76,34 @@ class Stream {
   struct Job {
     std::function<void()> work;
     Done done;  // null: `work` only frees, and is done in any case
+    /// Waits for what `work` has only started; null: `work` does it all.
+    std::function<void()> finish = nullptr;
+    std::optional<Fault> fault = std::nullopt;
   };
 
   void Queue(Job job);
   void Wake();
   void Loop();
+  bool CanBegin() const;
+  void Begin(Job& job);
   void Finish(Job& job);
-  std::optional<Fault> Attempt(const Job& job);
+  std::optional<Fault> Attempt(const Job& job, const std::function<void()>& work);
+  Fault Poisoned() const;
   void GrowArena(size_t bytes);
 
   const std::shared_ptr<const Engine> engine_;
   const int threads_;
   Arena arena_;                               // changed by the owner while no job runs
-  StagingPool staging_;                       // owner
+  StagingPool staging_{engine_};              // owner
   std::vector<std::weak_ptr<Array>> arrays_;  // owner: to be freed by Close
   bool closed_ = false;                       // owner
 
   std::atomic<bool> cancelled_{false};
   std::optional<Fault> poison_;  // stream's thread
+  std::deque<Job> started_;      // stream's thread: that are to be finished, at most InFlight()
   std::mutex mutex_;             // guards the three below
   std::deque<Job> jobs_;
-  bool running_ = false;  // a job was taken and has not ended
+  bool running_ = false;  // a job was taken and has not ended, or some are in started_
   bool closing_ = false;
   Word changes_{0};  // of jobs_ and closing_: what the thread waits on
   std::condition_variable drained_;

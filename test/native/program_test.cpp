@@ -45,7 +45,7 @@ TEST(ProgramTurnsAxesAndZeroesPadding) {
   std::vector<float> x(12);  // [batch][steps][width]
   std::iota(x.begin(), x.end(), 1.0f);
   const std::vector<int32_t> lengths{3, 1};
-  Staging staging(program->staging_bytes());
+  Staging staging = fixture.stream.staging().Take(program->staging_bytes());
   program->CopyIn({x.data(), lengths.data()}, staging.data());
   Ends ends;
   fixture.stream.Run(program, staging.data(), ends.Next());
@@ -77,7 +77,7 @@ TEST(ProgramRoundsOnTheWay) {
   const auto program = fixture.stream.NewProgram(description);
   const std::vector<float> x{1.001f, 2, -3.01f, 4, NAN, NAN};  // [batch][steps]
   const std::vector<int32_t> lengths{3, 1};
-  Staging staging(program->staging_bytes());
+  Staging staging = fixture.stream.staging().Take(program->staging_bytes());
   program->CopyIn({x.data(), lengths.data()}, staging.data());
   Ends ends;
   fixture.stream.Run(program, staging.data(), ends.Next());
@@ -97,7 +97,7 @@ TEST(ProgramProfilesEachOp) {
   StreamFixture fixture;
   const auto program =
       fixture.stream.NewProgram(StreamFixture::Describe({{"increment", 3}, {"increment", 5}}));
-  Staging staging(program->staging_bytes());
+  Staging staging = fixture.stream.staging().Take(program->staging_bytes());
   const std::vector<float> x{1, 2, 3, 4};
   program->CopyIn({x.data()}, staging.data());
   Ends ends;

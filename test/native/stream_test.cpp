@@ -60,7 +60,7 @@ TEST(StreamIsPoisonedByAFault) {
   Ends ends;
   const auto good = fixture.stream.NewProgram({});
   const auto bad = fixture.stream.NewProgram(StreamFixture::Describe({{"fail", 0}}));
-  Staging staging(bad->staging_bytes());
+  Staging staging = fixture.stream.staging().Take(bad->staging_bytes());
   const auto array = fixture.stream.NewArray(4);
   float value = 0;
   fixture.stream.Run(good, nullptr, ends.Next());
@@ -82,7 +82,7 @@ TEST(StreamCloseCancels) {
   Ends ends;
   const auto hang = fixture.stream.NewProgram(StreamFixture::Describe({{"hang", 0}}));
   const auto array = fixture.stream.NewArray(100);
-  Staging staging(hang->staging_bytes());
+  Staging staging = fixture.stream.staging().Take(hang->staging_bytes());
   fixture.stream.Run(hang, staging.data(), ends.Next());
   fixture.stream.Run(hang, staging.data(), ends.Next());
   fixture.stream.Read(array, 0, staging.data(), 4, ends.Next());
@@ -109,7 +109,7 @@ TEST(StreamDrainsBeforeTheArenaGrows) {
   std::vector<Staging> staging;
   for (int i = 0; i < 3; ++i) {
     const float values[4] = {0, 0, 0, static_cast<float>(i)};
-    slow->CopyIn({values}, staging.emplace_back(slow->staging_bytes()).data());
+    slow->CopyIn({values}, staging.emplace_back(fixture.stream.staging().Take(slow->staging_bytes())).data());
     fixture.stream.Run(slow, staging.back().data(), ends.Next());
   }
   fixture.stream.NewProgram(StreamFixture::Describe({}, 50));
@@ -167,7 +167,7 @@ TEST(StreamCyclesLeaveNothing) {
     Stream stream(engine, 0);
     const auto array = stream.NewArray(64);
     const auto program = stream.NewProgram(StreamFixture::Describe({{"increment", 1}}));
-    Staging staging(program->staging_bytes());
+    Staging staging = stream.staging().Take(program->staging_bytes());
     Ends ends;
     stream.Run(program, staging.data(), ends.Next());
     if (i % 2) ends.Codes(1);

@@ -1,0 +1,126 @@
+#include "cuda/engine.h"
+
+#include <map>
+#include <string>
+#include <utility>
+
+#include "cuda/executable.h"
+#include "cuda/kernels.h"
+
+namespace bnlstm::cuda {
+namespace {
+
+/// What the engine knows of an op by its name.
+struct Entry {
+  Call (*bind)(const OpArguments&);
+  OpSizes (*sizes)(const OpArguments&);
+};
+
+template <class Op>
+Entry EntryFor() {
+  return {[](const OpArguments& arguments) -> Call {
+            Op op(arguments);
+            size_t workspace = 0;
+            if constexpr (requires { Workspace(op); }) workspace = Workspace(op);
+            return {arguments.name,
+                    [op = std::move(op)](const Context& context) { cuda::Run(op, context); },
+                    workspace};
+          },
+          [](const OpArguments& arguments) -> OpSizes {
+            if constexpr (requires(const Op& op) { cuda::Sizes(op); }) {
+              return cuda::Sizes(Op(arguments));
+            } else {
+              return {};
+            }
+          }};
+}
+
+const std::map<std::string, Entry>& Entries() {
+  static const std::map<std::string, Entry> entries{
+      {"add", EntryFor<ops::Add>()},
+      {"adam", EntryFor<ops::Adam>()},
+      {"bnLstm", EntryFor<ops::BnLstm>()},
+      {"bnLstmBackward", EntryFor<ops::BnLstmBackward>()},
+      {"bnLstmPack", EntryFor<ops::BnLstmPack>()},
+      {"carryState", EntryFor<ops::CarryState>()},
+      {"carryStateBackward", EntryFor<ops::CarryStateBackward>()},
+      {"cast", EntryFor<ops::Cast>()},
+      {"commitStep", EntryFor<ops::CommitStep>()},
+      {"concat", EntryFor<ops::Concat>()},
+      {"concatBackward", EntryFor<ops::Concat>()},
+      {"crossEntropy", EntryFor<ops::CrossEntropy>()},
+      {"crossEntropyBackward", EntryFor<ops::CrossEntropyBackward>()},
+      {"dropout", EntryFor<ops::Dropout>()},
+      {"embedding", EntryFor<ops::Embedding>()},
+      {"embeddingBackward", EntryFor<ops::EmbeddingBackward>()},
+      {"fill", EntryFor<ops::Fill>()},
+      {"globalNorm", EntryFor<ops::GlobalNorm>()},
+      {"keepState", EntryFor<ops::KeepState>()},
+      {"lastStep", EntryFor<ops::LastStep>()},
+      {"lastStepBackward", EntryFor<ops::LastStepBackward>()},
+      {"linear", EntryFor<ops::Linear>()},
+      {"linearBackward", EntryFor<ops::LinearBackward>()},
+      {"meanSquaredError", EntryFor<ops::MeanSquaredError>()},
+      {"meanSquaredErrorBackward", EntryFor<ops::MeanSquaredErrorBackward>()},
+      {"rmsprop", EntryFor<ops::RmsProp>()},
+      {"updateStatistics", EntryFor<ops::UpdateStatistics>()},
+  };
+  return entries;
+}
+
+const Entry& EntryOf(const OpArguments& op) {
+  const auto found = Entries().find(op.name);
+  if (found == Entries().end()) {
+    throw Error(kUnsupported, "the CUDA engine lacks the op '" + op.name + "'");
+  }
+  return found->second;
+}
+
+class CudaEngine : public Engine {
+ public:
+  explicit CudaEngine(const EngineOptions& options)
+      : queue_(std::make_shared<Queue>(options.device, options.tf32)) {}
+
+  std::string name() const override {
+#ifdef BNLSTM_EMULATOR
+    return "emulator";
+#else
+    return "cuda:" + std::to_string(queue_->device());
+#endif
+  }
+  OpSizes Sizes(const OpArguments& op) const override { return EntryOf(op).sizes(op); }
+  std::unique_ptr<Executable> Compile(const std::vector<OpArguments>& ops) const override {
+    std::vector<Call> calls;
+    for (const OpArguments& op : ops) calls.push_back(EntryOf(op).bind(op));
+    return std::make_unique<GraphExecutable>(queue_, std::move(calls));
+  }
+
+  void* Allocate(size_t bytes) const override { return queue_->Allocate(bytes); }
+  void Free(void* memory, size_t) const override { queue_->Free(memory); }
+  void Upload(void* device, const void* host, size_t bytes) const override {
+    queue_->Upload(device, host, bytes);
+  }
+  void Download(void* host, const void* device, size_t bytes) const override {
+    queue_->Download(host, device, bytes);
+  }
+
+  size_t InFlight() const override { return Queue::kSlots; }
+  void* AllocateStaging(size_t bytes) const override {
+    queue_->Use();
+    void* memory = nullptr;
+    Check(cudaHostAlloc(&memory, bytes, cudaHostAllocDefault), "cudaHostAlloc");
+    return memory;
+  }
+  void FreeStaging(void* memory) const override { cudaFreeHost(memory); }
+
+ private:
+  const std::shared_ptr<Queue> queue_;
+};
+
+}  // namespace
+
+std::shared_ptr<Engine> MakeEngine(const EngineOptions& options) {
+  return std::make_shared<CudaEngine>(options);
+}
+
+}  // namespace bnlstm::cuda

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <utility>
+
+#include "cuda/runtime.h"
+
+namespace bnlstm::cuda {
+
+/// Owners of what CUDA hands out. Their destructors ignore errors: the device may be lost.
+
+class Stream {
+ public:
+  Stream() {
+    Check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
+  }
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+  ~Stream() { cudaStreamDestroy(stream_); }
+  operator cudaStream_t() const { return stream_; }
+  void Synchronize() const { Check(cudaStreamSynchronize(stream_), "cudaStreamSynchronize"); }
+
+ private:
+  cudaStream_t stream_ = nullptr;
+};
+
+class Event {
+ public:
+  explicit Event(unsigned flags = cudaEventDefault) {
+    Check(cudaEventCreateWithFlags(&event_, flags), "cudaEventCreateWithFlags");
+  }
+  Event(Event&& other) noexcept : event_(std::exchange(other.event_, nullptr)) {}
+  Event& operator=(Event&&) = delete;
+  ~Event() {
+    if (event_) cudaEventDestroy(event_);
+  }
+  operator cudaEvent_t() const { return event_; }
+  void Record(cudaStream_t stream) const { Check(cudaEventRecord(event_, stream), "cudaEventRecord"); }
+  void Synchronize() const { Check(cudaEventSynchronize(event_), "cudaEventSynchronize"); }
+  /// What is enqueued on the stream from now on runs after what was recorded last.
+  void Precede(cudaStream_t stream) const {
+    Check(cudaStreamWaitEvent(stream, event_, 0), "cudaStreamWaitEvent");
+  }
+
+ private:
+  cudaEvent_t event_ = nullptr;
+};
+
+/// Device memory of a stream, which frees it once what is enqueued there has run.
+class DeviceMemory {
+ public:
+  DeviceMemory() = default;
+  DeviceMemory(cudaStream_t stream, size_t bytes) : stream_(stream), bytes_(bytes) {
+    if (bytes > 0) Check(cudaMallocAsync(&data_, bytes, stream), "cudaMallocAsync");
+  }
+  DeviceMemory(DeviceMemory&& other) noexcept { *this = std::move(other); }
+  DeviceMemory& operator=(DeviceMemory&& other) noexcept {
+    std::swap(stream_, other.stream_);
+    std::swap(data_, other.data_);
+    std::swap(bytes_, other.bytes_);
+    return *this;
+  }
+  ~DeviceMemory() {
+    if (data_) cudaFreeAsync(data_, stream_);
+  }
+  std::byte* data() const { return static_cast<std::byte*>(data_); }
+  size_t bytes() const { return bytes_; }
+
+ private:
+  cudaStream_t stream_ = nullptr;
+  void* data_ = nullptr;
+  size_t bytes_ = 0;
+};
+
+}  // namespace bnlstm::cuda

@@ -1,0 +1,100 @@
+#include "cuda/queue.h"
+
+#include <algorithm>
+#include <string>
+
+#include "core/error.h"
+
+namespace bnlstm::cuda {
+namespace {
+
+int Select(int device) {
+  Check(cudaSetDevice(device), "cudaSetDevice");
+  return device;
+}
+
+}  // namespace
+
+Queue::Queue(int device, bool tf32) : device_(Select(device)), blas_(record, tf32) {
+  Check(cudaDeviceGetAttribute(&multiprocessors_, cudaDevAttrMultiProcessorCount, device),
+        "cudaDeviceGetAttribute");
+}
+
+void* Queue::Allocate(size_t bytes) {
+  Use();
+  void* memory = nullptr;
+  const cudaError_t error = cudaMallocAsync(&memory, bytes, memory_);
+  if (error == cudaErrorMemoryAllocation) {
+    cudaGetLastError();
+    size_t free = 0, total = 0;
+    cudaMemGetInfo(&free, &total);
+    throw Error(kOutOfMemory, "out of memory on the GPU: " + std::to_string(bytes) +
+                                  " bytes are needed, " + std::to_string(free) + " of " +
+                                  std::to_string(total) + " are free");
+  }
+  Check(error, "cudaMallocAsync");
+  Check(cudaMemsetAsync(memory, 0, bytes, memory_), "cudaMemsetAsync");
+  memory_.Synchronize();
+  return memory;
+}
+
+void Queue::Free(void* memory) {
+  if (!memory || cudaSetDevice(device_) != cudaSuccess) return;
+  cudaFreeAsync(memory, memory_);
+}
+
+void Queue::Upload(void* device, const void* host, size_t bytes) {
+  if (bytes == 0) return;
+  Use();
+  Check(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, up), "cudaMemcpyAsync");
+  up.Synchronize();
+}
+
+void Queue::Download(void* host, const void* device, size_t bytes) {
+  if (bytes == 0) return;
+  Use();
+  Check(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, down), "cudaMemcpyAsync");
+  down.Synchronize();
+}
+
+DeviceMemory Queue::NewMemory(size_t bytes) {
+  DeviceMemory memory(memory_, bytes);
+  memory_.Synchronize();  // or another stream might use it before it is there
+  return memory;
+}
+
+void Queue::Reserve(size_t workspace_bytes, size_t slot_bytes) {
+  if (workspace_bytes > workspace_.bytes()) {
+    DeviceMemory larger = NewMemory(workspace_bytes);
+    Wait();
+    workspace_ = std::move(larger);
+  }
+  for (Slot& slot : slots_) {
+    if (slot_bytes <= slot.memory.bytes()) continue;
+    DeviceMemory larger = NewMemory(slot_bytes);
+    Wait();
+    slot.memory = std::move(larger);
+  }
+}
+
+void Queue::Wait() const {
+  up.Synchronize();
+  compute.Synchronize();
+  down.Synchronize();
+}
+
+Context Queue::context() const {
+  return {record, &blas_, workspace_.data(), multiprocessors_};
+}
+
+Queue::Slot& Queue::Take() {
+  Assert(taken_ - released_ < kSlots, "too many runs are in flight");
+  return slots_[taken_++ % kSlots];
+}
+
+Queue::Slot& Queue::Release() {
+  Assert(released_ < taken_, "no run is in flight");
+  return slots_[released_++ % kSlots];
+}
+
+}  // namespace bnlstm::cuda

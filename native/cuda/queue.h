@@ -1,0 +1,74 @@
+#pragma once
+
+#include <memory>
+#include <mutex>
+
+#include "cuda/blas.h"
+#include "cuda/handles.h"
+
+namespace bnlstm::cuda {
+
+/// The CUDA streams of one engine, and the memory that its programs share while they run: a
+/// workspace for ops, and a slot for each run in flight through which inputs and outputs pass, so
+/// that copies and computing overlap.
+///
+///     up       inputs, from the host to a slot       waits for nothing (the slot is free)
+///     compute  slot to arena, the ops, arena to slot waits for up
+///     down     outputs, from a slot to the host      waits for compute
+///
+/// Programs are made on the owner's thread while others run on the engine's: both hold `mutex`
+/// while they enqueue or change what is shared.
+class Queue {
+ public:
+  static constexpr size_t kSlots = 2;
+
+  struct Slot {
+    Event uploaded{cudaEventDisableTiming}, computed{cudaEventDisableTiming},
+        done{cudaEventDisableTiming};
+    DeviceMemory memory;
+  };
+
+  Queue(int device, bool tf32);
+
+  /// Before any other call on a thread: the device that it speaks of.
+  void Use() const { Check(cudaSetDevice(device_), "cudaSetDevice"); }
+  int device() const { return device_; }
+  int multiprocessors() const { return multiprocessors_; }
+
+  /// Zeroed. Throws kOutOfMemory with the bytes that were needed and that are free.
+  void* Allocate(size_t bytes);
+  void Free(void* memory);
+  void Upload(void* device, const void* host, size_t bytes);
+  void Download(void* host, const void* device, size_t bytes);
+
+  /// Makes what is shared at least as large. Waits for what is in flight if it has to grow.
+  void Reserve(size_t workspace_bytes, size_t slot_bytes);
+
+  /// Where ops are enqueued: on `record`, captured or one by one.
+  Context context() const;
+
+  /// The slot of the next run, which becomes in flight.
+  Slot& Take();
+  /// The slot of the oldest run in flight, which ends with this.
+  Slot& Release();
+
+ private:
+  const int device_;  // first: it is selected before the streams are made
+
+ public:
+  std::mutex mutex;
+  const Stream compute, up, down, record;
+
+ private:
+  void Wait() const;
+  DeviceMemory NewMemory(size_t bytes);
+
+  int multiprocessors_ = 0;
+  const Stream memory_;  // of allocations: never captured, and nothing waits for programs there
+  Blas blas_;
+  DeviceMemory workspace_;
+  Slot slots_[kSlots];
+  size_t taken_ = 0, released_ = 0;
+};
+
+}  // namespace bnlstm::cuda
