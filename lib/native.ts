@@ -84,6 +84,18 @@ export interface NativeOpSizes {
   readonly packed: number;
 }
 
+/** Which of its ways to compute an op an engine takes, and why, in words. */
+export interface NativeOpPlan {
+  readonly name: string;
+  readonly why: string;
+}
+
+/** In bytes; `free` is what an allocation may hope for now. Both 0: not known. */
+export interface NativeMemory {
+  readonly free: number;
+  readonly total: number;
+}
+
 /** An orthogonal matrix [rows][columns], times `scale`; the rest names its random numbers. */
 export interface NativeOrthogonal {
   readonly rows: number;
@@ -101,6 +113,10 @@ export interface NativeStream {
   readonly arenaBytes: number;
   readonly arenaGeneration: number;
   sizes(op: NativeOp): NativeOpSizes;
+  /** As `sizes`, for an op whose operands need no memory. */
+  plan(op: NativeOp): NativeOpPlan;
+  /** Of the device, now. */
+  memory(): NativeMemory;
   array(bytes: number): NativeArray;
   /** Checks and keeps a program; grows the arena to it (which drains the queue first). */
   program(description: NativeProgramDescription): NativeProgram;
@@ -156,10 +172,24 @@ export interface NativeProbe {
   readonly cuda: {
     readonly built: boolean;
     readonly message: string;
+    /** Newest CUDA that the driver serves, 1000 major + 10 minor; 0: no driver. */
     readonly driverVersion: number;
+    /** The same of the runtime in this build. */
     readonly runtimeVersion: number;
-    readonly devices: readonly string[];
+    /** The file of cuBLAS, or ''. Looked for only where there is a GPU. */
+    readonly cublas: string;
+    /** By device number. */
+    readonly gpus: readonly NativeGpu[];
   };
+}
+
+export interface NativeGpu {
+  readonly name: string;
+  /** Compute capability, as '9.0'. */
+  readonly capability: string;
+  /** Bytes. */
+  readonly memory: number;
+  readonly multiprocessors: number;
 }
 
 export const cudnnAlgorithms = [
@@ -207,7 +237,7 @@ export interface NativeCounts {
 }
 
 export interface Native {
-  /** `threads` 0: the engine's choice. `tf32`: a GPU may round operands of f32 products to TF32. */
+  /** `threads` 0: the engine's choice. `tf32` is for CUDA alone; absent: false. */
   readonly Stream: new (
     device: string,
     options: { threads: number; tf32?: boolean },

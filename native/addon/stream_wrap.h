@@ -24,6 +24,8 @@ class StreamWrap : public Napi::ObjectWrap<StreamWrap> {
   Napi::Value ArenaBytes(const Napi::CallbackInfo& info);
   Napi::Value ArenaGeneration(const Napi::CallbackInfo& info);
   Napi::Value Sizes(const Napi::CallbackInfo& info);
+  Napi::Value Plan(const Napi::CallbackInfo& info);
+  Napi::Value Memory(const Napi::CallbackInfo& info);
   Napi::Value NewArray(const Napi::CallbackInfo& info);
   Napi::Value NewProgram(const Napi::CallbackInfo& info);
   Napi::Value Submit(const Napi::CallbackInfo& info);

@@ -21,6 +21,16 @@ struct OpSizes {
   size_t packed = 0;
 };
 
+/// Which of an engine's ways to compute an op it takes, and why that one: words for users.
+struct OpPlan {
+  std::string name, why;
+};
+
+/// Of a device, in bytes. `free` is what an allocation may hope for now; 0 and 0: not known.
+struct DeviceMemory {
+  size_t free = 0, total = 0;
+};
+
 /// What a run may be told from outside.
 struct RunContext {
   int threads = 0;                               // at most this many; 0: the engine's choice
@@ -74,9 +84,12 @@ class Engine {
   virtual std::string name() const = 0;
   /// Blob sizes of an op whose operands carry shapes but no memory.
   virtual OpSizes Sizes(const OpArguments& op) const = 0;
+  /// How it would compute such an op: a function of shapes, options and device alone.
+  virtual OpPlan Plan(const OpArguments& op) const = 0;
   /// Throws kUnsupported by the op's name for an op that this engine lacks.
   virtual std::unique_ptr<Executable> Compile(const std::vector<OpArguments>& ops) const = 0;
 
+  virtual DeviceMemory Memory() const { return {}; }
   /// Zeroed, aligned to 64 bytes. Throws kOutOfMemory.
   virtual void* Allocate(size_t bytes) const = 0;
   virtual void Free(void* memory, size_t bytes) const = 0;

@@ -26,6 +26,7 @@ class FakeEngine : public Engine {
 
   std::string name() const override { return "fake"; }
   OpSizes Sizes(const OpArguments&) const override { return {1, 2, 3}; }
+  OpPlan Plan(const OpArguments& op) const override { return {op.name, "there is no other"}; }
 
   std::unique_ptr<Executable> Compile(const std::vector<OpArguments>& ops) const override {
     for (const OpArguments& op : ops) {

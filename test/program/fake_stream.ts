@@ -1,7 +1,9 @@
 import type {
   HostArray,
   NativeArray,
+  NativeMemory,
   NativeOp,
+  NativeOpPlan,
   NativeOpSizes,
   NativeProgramDescription,
   NativeStream,
@@ -20,6 +22,14 @@ export class FakeStream implements NativeStream {
   disposed = 0;
 
   constructor(readonly blobs: NativeOpSizes = { saved: 1000, scratch: 100, packed: 10 }) {}
+
+  plan({ name }: NativeOp): NativeOpPlan {
+    return { name: `fake ${name}`, why: 'there is no other' };
+  }
+
+  memory(): NativeMemory {
+    return { free: 0, total: 0 };
+  }
 
   sizes(op: NativeOp): NativeOpSizes {
     this.asked.push(op);
