@@ -66,5 +66,6 @@ size_t Workspace(const ops::LinearBackward& op);
 size_t Workspace(const ops::CrossEntropy& op);
 size_t Workspace(const ops::MeanSquaredError& op);
 size_t Workspace(const ops::GlobalNorm& op);
+size_t Workspace(const ops::UpdateStatistics& op);
 
 }  // namespace bnlstm::cuda
