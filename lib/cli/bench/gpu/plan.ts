@@ -55,9 +55,10 @@ function resolve(name: string): string {
 
 /**
  * Everything that is to be measured, shape by shape: this package's layers, and on a GPU cuDNN's.
+ * `deviceOf` gives the full name of a device.
  * @throws ERR_BNLSTM_ARGUMENT, ERR_BNLSTM_DEVICE
  */
-export function planGpuBench(values: GpuPlanValues): GpuPlan {
+export function planGpuBench(values: GpuPlanValues, deviceOf = resolve): GpuPlan {
   const choice = <const T extends string>(
     name: keyof GpuPlanValues & string,
     choices: readonly T[],
@@ -71,7 +72,7 @@ export function planGpuBench(values: GpuPlanValues): GpuPlan {
     seconds: numberOption(values.seconds, 'seconds', { above: 0 }) ?? 0.5,
     warmUpSeconds: 0.05,
   };
-  const device = resolve(values.device ?? 'cuda');
+  const device = deviceOf(values.device ?? 'cuda');
   const number = /^cuda:(\d+)$/.exec(device)?.[1];
   const dtypes = chosenDtypes ?? (number === undefined ? (['f32', 'bf16'] as const) : gpuDtypes);
   const settings = shapes.flatMap((shape) => {

@@ -1,6 +1,7 @@
 import { BnLstmError } from '../../../errors.js';
 import { type NativeStream, native } from '../../../native.js';
-import { record } from '../record.js';
+import { planOps } from '../../../program/op_plans.js';
+import { recordPass } from '../record.js';
 import { measure, summary, type Timing, type TimingOptions } from '../timing.js';
 import { CudnnRunner } from './cudnn.js';
 import { estimateMs } from './estimate.js';
@@ -49,20 +50,25 @@ function finish(row: Omit<GpuRow, 'estimateMs' | 'overEstimate' | keyof Result>,
 /** What a device cannot do is a row that says so; anything else is a fault. */
 const expected = ['ERR_BNLSTM_UNSUPPORTED', 'ERR_BNLSTM_OUT_OF_MEMORY'];
 
+/** A plan that is not known, since there is no program. */
+const none = '-';
+
 async function ownRow(setting: OwnSetting, timing: TimingOptions): Promise<GpuRow> {
   const { library, shape, norm, dtype, pass } = setting;
   const model = norm === 'batch' ? 'bn-lstm' : 'lstm';
-  const row = { library, model, dtype, pass, ...shape, plan: 'per-step' } as const;
+  const row = { library, model, dtype, pass, ...shape } as const;
   try {
-    const times = await onStream(setting, async (stream) => {
+    return await onStream(setting, async (stream) => {
       const recipe = { norm, dtype: dtype === 'bf16' ? 'bf16' : 'f32', pass, dx: true } as const;
-      const program = await record(stream, { ...shape, passes: [pass] }, recipe);
-      return measure(async () => (await program.time({}, 1))[0], timing);
+      const graph = await recordPass(stream, { ...shape, passes: [pass] }, recipe);
+      const plan = planOps(graph).ops.find(({ op }) => op === 'bnLstm')?.plan ?? none;
+      const program = graph.compile();
+      const times = await measure(async () => (await program.time({}, 1))[0], timing);
+      return finish({ ...row, plan }, { times });
     });
-    return finish(row, { times });
   } catch (error) {
     if (error instanceof BnLstmError && expected.includes(error.code)) {
-      return finish(row, { why: error.message });
+      return finish({ ...row, plan: none }, { why: error.message });
     }
     throw error;
   }
