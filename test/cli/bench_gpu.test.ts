@@ -10,7 +10,7 @@ import { planGpuBench } from '../../lib/cli/bench/gpu/plan.js';
 import type { GpuRow } from '../../lib/cli/bench/gpu/rows.js';
 import { standardShapes } from '../../lib/cli/bench/gpu/settings.js';
 import { gpuHeader, gpuLine } from '../../lib/cli/bench/gpu/table.js';
-import { native } from '../../lib/native.js';
+import { type NativeCudnnSettings, native } from '../../lib/native.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const gpu = () => 'cuda:1';
@@ -95,11 +95,10 @@ describe('the process that times cuDNN', () => {
   const module = new URL('./fixtures/cudnn_process.mjs', import.meta.url);
   let runner: CudnnRunner;
   afterEach(() => runner.stop());
-  const settings = (batch: number) =>
-    ({
-      ...{ device: 0, algorithm: 'standard', dtype: 'f32', steps: 1, batch },
-      ...{ features: 1, hidden: 7, runs: 1 },
-    }) as const;
+  const settings = (batch: number): NativeCudnnSettings => ({
+    ...{ device: 0, algorithm: 'standard', dtype: 'f32', steps: 1, batch },
+    ...{ features: 1, hidden: 7, runs: 1 },
+  });
 
   it('gives its answers, and is started again after a crash', async () => {
     runner = new CudnnRunner(60, module);
