@@ -60,6 +60,21 @@ export class SmallGraph {
     return this.graph.input(name, 'i32', shape);
   }
 
+  /** Runs forward and backward from `loss`: its value, and the gradient of each parameter. */
+  async run(loss: Value): Promise<{ loss: number; gradients: Record<string, Float32Array> }> {
+    this.graph.backward(loss);
+    this.graph.output('loss', loss);
+    const program = this.graph.compile();
+    const result = await program.run(this.inputs);
+    const gradients: Record<string, Float32Array> = {};
+    for (const [{ name, gradient }, data] of this.#parameters) {
+      gradients[name] = new Float32Array(data.length);
+      if (gradient) await this.stream.read(gradient.array, gradient.offset, gradients[name]);
+    }
+    program.dispose();
+    return { loss: result.loss[0], gradients };
+  }
+
   /**
    * Runs forward and backward from `loss`. Gives what is further off than the tolerance, as a share of
    * the tensor's largest: the loss from `expected`, the gradients from its central differences.
@@ -69,12 +84,8 @@ export class SmallGraph {
     expected: (parameters: Record<string, Float64Array>) => number,
     tolerance: { readonly loss?: number; readonly gradient?: number } = {},
   ): Promise<Record<string, number>> {
-    this.graph.backward(loss);
-    this.graph.output('loss', loss);
-    const program = this.graph.compile();
-    const result = await program.run(this.inputs);
-    const given = [...this.#parameters];
-    const named = Object.fromEntries(given.map(([{ name }, data]) => [name, data]));
+    const result = await this.run(loss);
+    const named = Object.fromEntries([...this.#parameters].map(([{ name }, data]) => [name, data]));
     const errors: Record<string, number> = {};
     const compare = (
       name: string,
@@ -85,14 +96,11 @@ export class SmallGraph {
       const error = relativeError(actual, wanted);
       if (!(error <= allowed)) errors[name] = error;
     };
-    compare('loss', result.loss, [expected(named)], tolerance.loss);
-    for (const [{ name, gradient }, data] of given) {
-      const actual = new Float32Array(data.length);
-      if (gradient) await this.stream.read(gradient.array, gradient.offset, actual);
+    compare('loss', [result.loss], [expected(named)], tolerance.loss);
+    for (const [name, data] of Object.entries(named)) {
       const wanted = data.map((_, k) => derivative(data, k, () => expected(named)));
-      compare(name, actual, wanted, tolerance.gradient);
+      compare(name, result.gradients[name], wanted, tolerance.gradient);
     }
-    program.dispose();
     return errors;
   }
 }

@@ -57,12 +57,14 @@ interface Fold {
   readonly state?: Int32Array;
   /** The first step of batch k. */
   readonly firstStep?: readonly number[];
+  readonly directions?: number;
 }
 
 /** Folds batches into tables of M steps and gives the tables. */
 async function fold(stream: NativeStream, batches: readonly Batch[], options: Fold) {
   const { inputs, mode, initial, decay = 0, state = new Int32Array(4), firstStep } = options;
-  const tableShapes = statisticsShapes(1, M, H, inputs);
+  const { directions = 1 } = options;
+  const tableShapes = statisticsShapes(directions, M, H, inputs);
   const array = async (data: HostArray) => {
     const place = { array: stream.array(data.byteLength), offset: 0 };
     await stream.write(place.array, 0, data);
@@ -95,7 +97,7 @@ async function fold(stream: NativeStream, batches: readonly Batch[], options: Fo
         batch: B,
       }),
     };
-    const shapes = statisticsShapes(1, T, H, inputs);
+    const shapes = statisticsShapes(directions, T, H, inputs);
     const tables = mapStatistics((name) =>
       graph.external(name, places[name], 'f32', tableShapes[name]),
     );
@@ -173,6 +175,59 @@ describe.each(devices)('%s', (device) => {
       }));
   });
 
+  /** Rows `steps` of a table of two. */
+  const rowsOf = (table: Float64Array, steps: readonly number[]) => {
+    const width = table.length / 2;
+    return Float64Array.from(steps.flatMap((s) => [...table.slice(s * width, (s + 1) * width)]));
+  };
+
+  it.each(['average', 'pooled', 'decay'] as const)(
+    '%s: a direction is as it would be alone',
+    (mode) =>
+      withStream(device, async (stream) => {
+        const lengths = [4, 3, 3, 1];
+        const sides = [
+          [batch(1, 4, 'sequence', lengths), batch(2, 3, 'sequence')],
+          [batch(3, 4, 'sequence', lengths), batch(4, 3, 'sequence')],
+        ];
+        const options = { inputs: 'sequence', mode, initial: 0.5, decay: 0.75 } as const;
+        const alone = [
+          await fold(stream, sides[0], options),
+          await fold(stream, sides[1], options),
+        ];
+        const both = sides[0].map((left, k) => ({
+          ...left,
+          statistics: mapStatistics((name) =>
+            Float64Array.of(...left.statistics[name], ...sides[1][k].statistics[name]),
+          ),
+        }));
+        const actual = await fold(stream, both, { ...options, directions: 2 });
+        const expected = mapStatistics((name) =>
+          Float32Array.of(...alone[0][name], ...alone[1][name]),
+        );
+        expect(actual).toEqual(expected);
+      }),
+  );
+
+  it.each(['average', 'pooled'] as const)(
+    '%s: rows before the first that was reached are 0',
+    (mode) =>
+      withStream(device, async (stream) => {
+        const chunk = batch(1, 2, 'step');
+        const options = { inputs: 'step', mode, initial: Number.NaN } as const;
+        const actual = await fold(stream, [chunk], { ...options, firstStep: [2] });
+        const expected = mapStatistics((name) => {
+          const rows = rowsOf(chunk.statistics[name], [0, 1, 1, 1]);
+          const unbiased = mode === 'pooled' && name.endsWith('Var') ? B / (B - 1) : 1;
+          return Float64Array.of(
+            ...new Float64Array(rows.length / 2),
+            ...rows.map((v) => v * unbiased),
+          );
+        });
+        expectTables(actual, expected);
+      }),
+  );
+
   it('chunks of a longer sequence go to their rows, and steps beyond the table nowhere', () =>
     withStream(device, async (stream) => {
       const chunks = [batch(1, 4, 'step'), batch(2, 4, 'step')];
@@ -187,12 +242,6 @@ describe.each(devices)('%s', (device) => {
       });
       expectTables(actual, expected);
     }));
-
-  /** Rows `steps` of a table of two. */
-  const rowsOf = (table: Float64Array, steps: readonly number[]) => {
-    const width = table.length / 2;
-    return Float64Array.from(steps.flatMap((s) => [...table.slice(s * width, (s + 1) * width)]));
-  };
 
   it('average: each row counts the chunks that reached it, and one that none reached repeats', () =>
     withStream(device, async (stream) => {
