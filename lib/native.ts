@@ -133,6 +133,15 @@ export interface NativeStream {
     outputs: readonly HostArray[],
     milliseconds: Float32Array,
   ): Promise<void>;
+  /**
+   * Queues as many runs as `milliseconds` has room for the times of, by the device's clock where it
+   * has one, with cold caches where it can see to that. Outputs are not copied back.
+   */
+  time(
+    program: NativeProgram,
+    inputs: readonly HostArray[],
+    milliseconds: Float32Array,
+  ): Promise<void>;
   /** Queues a copy; the data are taken before it returns. */
   write(array: NativeArray, offset: number, data: HostArray): Promise<void>;
   /** Queues a copy into `into`, filled when the promise resolves. */
@@ -183,6 +192,43 @@ export interface NativeGpu {
   readonly multiprocessors: number;
 }
 
+export const cudnnAlgorithms = [
+  'standard',
+  'persist-static',
+  'persist-dynamic',
+  'persist-static-small-h',
+] as const;
+
+/** One LSTM layer of cuDNN, one direction. */
+export interface NativeCudnnSettings {
+  /** Number of the GPU. */
+  readonly device: number;
+  readonly algorithm: (typeof cudnnAlgorithms)[number];
+  readonly dtype: 'f32' | 'tf32' | 'f16' | 'bf16';
+  readonly steps: number;
+  readonly batch: number;
+  readonly features: number;
+  readonly hidden: number;
+  /** Measured ones. */
+  readonly runs: number;
+}
+
+/** Milliseconds of each run, by the device's clock and with cold caches. */
+export interface NativeCudnnTimes {
+  readonly version: string;
+  readonly path: string;
+  /** What cuDNN said if it does not serve these settings: then nothing was timed. */
+  readonly refused: string;
+  /** Largest relative distance of a small layer's results from the equations in float64. */
+  readonly error: number;
+  readonly forward: Float32Array;
+  /** Forward and backward, with all gradients. */
+  readonly train: Float32Array;
+  /** The same replayed as CUDA graphs; empty where cuDNN cannot be captured. */
+  readonly forwardGraph: Float32Array;
+  readonly trainGraph: Float32Array;
+}
+
 /** Counters for leak tests: what is alive in the whole process. */
 export interface NativeCounts {
   readonly streams: number;
@@ -197,6 +243,11 @@ export interface Native {
     options: { threads: number; tf32?: boolean },
   ) => NativeStream;
   probe(): NativeProbe;
+  /**
+   * Times cuDNN's LSTM, for the benchmark. Blocks the thread: the GPU is to do nothing else
+   * meanwhile, and a kernel of cuDNN that hangs or crashes takes its process along: call it from one of its own.
+   */
+  cudnnLstm(settings: NativeCudnnSettings): NativeCudnnTimes;
   counts(): NativeCounts;
 }
 

@@ -77,8 +77,8 @@ Napi::Function StreamWrap::Define(Napi::Env env) {
        InstanceMethod<&StreamWrap::NewArray>("array"),
        InstanceMethod<&StreamWrap::NewProgram>("program"),
        InstanceMethod<&StreamWrap::Submit>("submit"),
-       InstanceMethod<&StreamWrap::Profile>("profile"), InstanceMethod<&StreamWrap::Write>("write"),
-       InstanceMethod<&StreamWrap::Read>("read"),
+       InstanceMethod<&StreamWrap::Profile>("profile"), InstanceMethod<&StreamWrap::Time>("time"),
+       InstanceMethod<&StreamWrap::Write>("write"), InstanceMethod<&StreamWrap::Read>("read"),
        InstanceMethod<&StreamWrap::Orthogonal>("orthogonal"),
        InstanceMethod<&StreamWrap::Dispose>("dispose")});
 }
@@ -222,6 +222,28 @@ Napi::Value StreamWrap::Profile(const Napi::CallbackInfo& info) {
     InstanceData::Of(env).completions.Start(
         env, std::move(pending), [&](Pending& kept, Stream::Done done) {
           stream.Profile(program, kept.staging.data(), std::move(done));
+        });
+  });
+}
+
+Napi::Value StreamWrap::Time(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return Promised(env, [&](Napi::Promise::Deferred deferred) {
+    Stream& stream = Open();
+    const auto program = ProgramWrap::Get(info[0], stream);
+    const auto from = ReadHostArrays(info[1], program->inputs(), "input");
+    const size_t runs = ReadHostArray(info[2], "the times").count;
+    ReadHostArray(info[2], DType::kF32, runs, "the times");
+    const Span span{program->staging_bytes(), runs * sizeof(float)};
+    Pending pending{deferred,
+                    stream_,
+                    stream.staging().Take(span.offset + span.bytes),
+                    {span},
+                    List({info[2]})};
+    program->CopyIn(from, pending.staging.data());
+    InstanceData::Of(env).completions.Start(
+        env, std::move(pending), [&](Pending& kept, Stream::Done done) {
+          stream.Time(program, kept.staging.data(), span, std::move(done));
         });
   });
 }

@@ -30,6 +30,7 @@ class StreamWrap : public Napi::ObjectWrap<StreamWrap> {
   Napi::Value NewProgram(const Napi::CallbackInfo& info);
   Napi::Value Submit(const Napi::CallbackInfo& info);
   Napi::Value Profile(const Napi::CallbackInfo& info);
+  Napi::Value Time(const Napi::CallbackInfo& info);
   Napi::Value Write(const Napi::CallbackInfo& info);
   Napi::Value Read(const Napi::CallbackInfo& info);
   Napi::Value Orthogonal(const Napi::CallbackInfo& info);

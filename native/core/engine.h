@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstring>
 #include <memory>
@@ -52,6 +53,14 @@ class Executable {
   /// early, leaving its outputs undefined, once `cancelled` is set. With `op_seconds`, an op's time
   /// is its own: on a device that runs behind the host, the device's clock between events around it.
   virtual void Run(const RunContext& context) = 0;
+  /// Runs once, for a benchmark: returns the seconds from the first op to the end of the last. A
+  /// device with a clock of its own asks that, and first drives what the ops will read out of its
+  /// caches.
+  virtual double TimedRun(const RunContext& context) {
+    const auto began = std::chrono::steady_clock::now();
+    Run(context);
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  }
 
   /// Starts a whole run: the uploads, every op, the downloads. A device that runs behind the host
   /// returns at once; at most InFlight() runs of an engine are started and not finished. Here: what an

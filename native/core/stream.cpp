@@ -96,6 +96,14 @@ void Stream::Profile(std::shared_ptr<Program> program, std::byte* staging, Done 
          std::move(done)});
 }
 
+void Stream::Time(std::shared_ptr<Program> program, std::byte* staging, Span milliseconds,
+                  Done done) {
+  Queue({[this, program = std::move(program), staging, milliseconds] {
+           program->Time(arena_, staging, milliseconds, RunContext{threads_, &cancelled_});
+         },
+         std::move(done)});
+}
+
 void Stream::Write(std::shared_ptr<Array> array, size_t offset, const std::byte* from, size_t bytes,
                    Done done) {
   Queue({[this, array = std::move(array), offset, from, bytes] {

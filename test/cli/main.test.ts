@@ -56,8 +56,8 @@ describe('bnlstm', () => {
   });
 
   it.each([
-    [['dmeo'], 'command: expected one of demo, doctor, bench cpu, help, got "dmeo"'],
-    [['bench'], 'command: expected one of demo, doctor, bench cpu, help, got "bench"'],
+    [['dmeo'], 'command: expected one of demo, doctor, bench cpu, bench gpu, help, got "dmeo"'],
+    [['bench'], 'command: expected one of demo, doctor, bench cpu, bench gpu, help, got "bench"'],
     [['demo', '--minutes', '0'], '--minutes: expected a finite number > 0, got 0'],
     [
       ['demo', '--order', 'random'],

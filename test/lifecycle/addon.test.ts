@@ -179,6 +179,24 @@ describe('profile', () => {
   });
 });
 
+describe('time', () => {
+  it('times as many runs as there is room for', async () => {
+    const stream = open();
+    const program = stream.program(plusTen(40, 17));
+    const inputs = [new Float32Array(40 * 17).fill(1), new Int32Array(17).fill(40)];
+    const times = Float32Array.of(-1, -1, -1, -1);
+    await stream.time(program, inputs, times.subarray(1));
+    expect(times[0]).toBe(-1);
+    for (const ms of times.subarray(1)) expect(ms).toBeGreaterThan(0);
+    const time = (ms: unknown) => thrown(() => stream.time(program, inputs, ms as Float32Array));
+    expect(time(new Int32Array(3))).toBe('ERR_BNLSTM_ARGUMENT');
+    expect(time(undefined)).toBe('ERR_BNLSTM_ARGUMENT');
+    const slowly = rejection(stream.time(stream.program(slow()), [], new Float32Array(9)));
+    stream.dispose();
+    expect(await slowly).toBe('ERR_BNLSTM_DISPOSED');
+  });
+});
+
 describe('orthogonal', () => {
   const matrix = (rows: number, columns: number) => {
     const words = { seedLow: 1, seedHigh: 0, stream: 2, attempt: 3 };

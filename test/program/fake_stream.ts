@@ -65,6 +65,12 @@ export class FakeStream implements NativeStream {
     await this.submit(program, inputs, outputs);
   }
 
+  /** The run at index i takes i + 1 ms. */
+  async time(_: unknown, inputs: readonly HostArray[], milliseconds: Float32Array) {
+    this.submitted.push(inputs);
+    for (const index of milliseconds.keys()) milliseconds[index] = index + 1;
+  }
+
   async write(): Promise<void> {}
   async read(): Promise<void> {}
   async orthogonal(): Promise<void> {}
