@@ -90,6 +90,9 @@ class Engine {
   virtual std::unique_ptr<Executable> Compile(const std::vector<OpArguments>& ops) const = 0;
 
   virtual DeviceMemory Memory() const { return {}; }
+  /// Makes room for what the runs of a program copy in and out, of so many bytes each: Start need not
+  /// allocate then. Throws kOutOfMemory with nothing changed.
+  virtual void Reserve(const std::vector<size_t>& /*copies*/) const {}
   /// Zeroed, aligned to 64 bytes. Throws kOutOfMemory.
   virtual void* Allocate(size_t bytes) const = 0;
   virtual void Free(void* memory, size_t bytes) const = 0;

@@ -148,6 +148,14 @@ void Program::CopyIn(const std::vector<const void*>& from, std::byte* staging) c
   }
 }
 
+std::vector<size_t> Program::copies() const {
+  std::vector<size_t> copies;
+  for (const auto* transfers : {&inputs(), &outputs()}) {
+    for (const Transfer& transfer : *transfers) copies.push_back(transfer.bytes());
+  }
+  return copies;
+}
+
 std::vector<Copy> Program::Uploads(const Arena& arena, std::byte* staging) const {
   std::vector<Copy> uploads;
   for (size_t i = 0; i < inputs().size(); ++i) {

@@ -75,6 +75,9 @@ class Program {
   /// Compiles it for this arena, unless that was done. Not while it runs.
   void Bind(const Arena& arena);
 
+  /// Bytes of each value that a run copies in or out.
+  std::vector<size_t> copies() const;
+
   /// What a run needs of staging memory: all inputs as the device wants them, all outputs as the
   /// host does, and those as the device has them too where the two differ.
   size_t staging_bytes() const { return staging_bytes_; }

@@ -89,7 +89,7 @@ class Stream {
   void Finish(Job& job);
   std::optional<Fault> Attempt(const Job& job, const std::function<void()>& work);
   Fault Poisoned() const;
-  void GrowArena(size_t bytes);
+  void GrowArena(Memory larger);
 
   const std::shared_ptr<const Engine> engine_;
   const int threads_;

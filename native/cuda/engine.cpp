@@ -110,6 +110,7 @@ class CudaEngine : public Engine {
     Check(cudaMemGetInfo(&memory.free, &memory.total), "cudaMemGetInfo");
     return memory;
   }
+  void Reserve(const std::vector<size_t>& copies) const override { ReserveSlots(*queue_, copies); }
   void* Allocate(size_t bytes) const override { return queue_->Allocate(bytes); }
   void Free(void* memory, size_t) const override { queue_->Free(memory); }
   void Upload(void* device, const void* host, size_t bytes) const override {

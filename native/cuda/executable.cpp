@@ -24,6 +24,14 @@ void CopyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind, cu
 
 }  // namespace
 
+void ReserveSlots(Queue& queue, const std::vector<size_t>& copies) {
+  size_t bytes = 0;
+  for (const size_t each : copies) bytes += Aligned(each);
+  const std::lock_guard lock(queue.mutex);
+  queue.Use();
+  queue.Reserve(0, bytes);
+}
+
 GraphExecutable::GraphExecutable(std::shared_ptr<Queue> queue, std::vector<Call> calls)
     : queue_(std::move(queue)), calls_(std::move(calls)) {
   size_t workspace_bytes = 0;

@@ -16,6 +16,9 @@ struct Call {
   size_t workspace_bytes = 0;
 };
 
+/// Makes the queue's slots large enough for runs that copy values of so many bytes in and out.
+void ReserveSlots(Queue& queue, const std::vector<size_t>& copies);
+
 /// The ops of a program as one CUDA graph, captured once and replayed at every run: nothing that
 /// changes between runs may be among the arguments of a launch.
 class GraphExecutable : public Executable {

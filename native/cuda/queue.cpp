@@ -69,12 +69,11 @@ void Queue::Reserve(size_t workspace_bytes, size_t slot_bytes) {
     Wait();
     workspace_ = std::move(larger);
   }
-  for (Slot& slot : slots_) {
-    if (slot_bytes <= slot.memory.bytes()) continue;
-    Buffer larger = NewMemory(slot_bytes);
-    Wait();
-    slot.memory = std::move(larger);
-  }
+  if (slot_bytes <= slots_[0].memory.bytes()) return;
+  Buffer larger[kSlots];
+  for (Buffer& memory : larger) memory = NewMemory(slot_bytes);  // all, or none has changed
+  Wait();
+  for (size_t i = 0; i < kSlots; ++i) slots_[i].memory = std::move(larger[i]);
 }
 
 void Queue::Wait() const {

@@ -117,7 +117,7 @@ TEST(ProgramTimesRuns) {
   const auto program =
       fixture.stream.NewProgram(StreamFixture::Describe({{"increment", 3}, {"sleep", 2}}));
   const Span times{program->staging_bytes(), 3 * sizeof(float)};
-  Staging staging(times.offset + times.bytes);
+  Staging staging = fixture.stream.staging().Take(times.offset + times.bytes);
   const std::vector<float> x{1, 2, 3, 4};
   program->CopyIn({x.data()}, staging.data());
   Ends ends;
