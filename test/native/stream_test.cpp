@@ -109,7 +109,8 @@ TEST(StreamDrainsBeforeTheArenaGrows) {
   std::vector<Staging> staging;
   for (int i = 0; i < 3; ++i) {
     const float values[4] = {0, 0, 0, static_cast<float>(i)};
-    slow->CopyIn({values}, staging.emplace_back(fixture.stream.staging().Take(slow->staging_bytes())).data());
+    slow->CopyIn({values},
+                 staging.emplace_back(fixture.stream.staging().Take(slow->staging_bytes())).data());
     fixture.stream.Run(slow, staging.back().data(), ends.Next());
   }
   fixture.stream.NewProgram(StreamFixture::Describe({}, 50));
