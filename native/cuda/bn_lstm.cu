@@ -1,6 +1,8 @@
 // Forward over a whole sequence, by the plan for any shape: for each step one product of cuBLAS and
 // one kernel for statistics, gates, cell, cell statistics and output. The products of the inputs are
 // done for a run of steps at a time.
+#include <string>
+
 #include "cuda/bn_lstm_sequence.h"
 #include "cuda/device/elements.h"
 #include "cuda/kernels.h"
@@ -110,6 +112,13 @@ OpSizes Sizes(const ops::BnLstm& op) {
   const BnLstmLayout at(op);
   return {.saved = SavedSteps(op, at, 0, nullptr).bytes * static_cast<size_t>(at.R),
           .scratch = Scratch(op, at, Carver(nullptr)).bytes};
+}
+
+OpPlan Plan(const ops::BnLstm& op) {
+  const BnLstmLayout at(op);
+  return {"steps", "for each step a product of cuBLAS and a kernel with 8 hidden units to a block, " +
+                       std::to_string(UnitBlocks(at.H)) +
+                       " blocks, in one CUDA graph: the plan for any shape"};
 }
 
 void Run(const ops::BnLstm& op, const Context& context) {

@@ -409,6 +409,13 @@ OpSizes Sizes(const ops::BnLstmBackward& op) {
   return {.scratch = Scratch(op, BnLstmLayout(op), Carver(nullptr)).bytes};
 }
 
+OpPlan Plan(const ops::BnLstmBackward& op) {
+  const BnLstmLayout at(op);
+  return {"steps", "for each step a kernel with 8 hidden units to a block, " +
+                       std::to_string(UnitBlocks(at.H)) +
+                       " blocks, and a product of cuBLAS, in one CUDA graph: the plan for any shape"};
+}
+
 void Run(const ops::BnLstmBackward& op, const Context& context) {
   const BnLstmLayout at(op);
   const Scratch scratch(op, at, Carver(op.scratch.u8()));

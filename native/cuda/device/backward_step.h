@@ -37,7 +37,7 @@ __device__ inline void StepBackward(const BackwardStep<Value>& u, int64_t j) {
   Column<kRows> dz, d_pre[4];  // d_pre[2] is there before the others
   dz.Place(u.temporary + (4 * H + j) * shape.padded);
   float gamma_h[4], gamma_x[4], bias[4];
-#pragma unroll
+BNLSTM_UNROLL
   for (int g = 0; g < 4; ++g) {
     d_pre[g].Place(u.temporary + (g * H + j) * shape.padded);
     gamma_h[g] = none ? 1.0f : shape.parameters.gamma_h[g * H + j];
@@ -85,7 +85,7 @@ __device__ inline void StepBackward(const BackwardStep<Value>& u, int64_t j) {
 
   // Steps 4 to 6: the cell, and the gates.
   float sums[12];  // by gate: of dP, of dP times the normalised a, times the normalised x Wx
-#pragma unroll
+BNLSTM_UNROLL
   for (int k = 0; k < 12; ++k) sums[k] = 0;
   const float mean_dz = cell_sums[0] * inverse, mean_dz_hat = cell_sums[1] * inverse;
   rows.Each<kRows>([&](int i, int64_t n) {
@@ -116,7 +116,7 @@ __device__ inline void StepBackward(const BackwardStep<Value>& u, int64_t j) {
       d[3] = fresh * in * (1.0f - g * g);
     }
     *carried = dc;
-#pragma unroll
+BNLSTM_UNROLL
     for (int g = 0; g < 4; ++g) {
       d_pre[g].Set(i, d[g]);
       sums[g] += d[g];
@@ -126,7 +126,7 @@ __device__ inline void StepBackward(const BackwardStep<Value>& u, int64_t j) {
     }
   });
   WarpSums(sums);
-#pragma unroll
+BNLSTM_UNROLL
   for (int k = 0; k < 14; ++k) {
     static_assert(kSumBias == 0 && kSumGammaH == 4 && kSumGammaX == 8 && kSumGammaC == 12);
     const float sum = k < 12 ? sums[k] : k == kSumGammaC ? cell_sums[1] : cell_sums[0];
@@ -147,7 +147,7 @@ __device__ inline void StepBackward(const BackwardStep<Value>& u, int64_t j) {
       recurrent.Load(recurrent_table, row);
       input.Load(input_table, shape.tables.InputRow(row));
     }
-#pragma unroll
+BNLSTM_UNROLL
     for (int g = 0; g < 4; ++g) {
       const int64_t to = (g * H + j) * stride + n;
       const float d = d_pre[g].Get(i);

@@ -52,10 +52,10 @@ struct UnitTable {
 /// One of the three normalisations of some columns, `x_hat = (x - mean) r`.
 template <int kColumns>
 struct Normalizer {
-  float mean[kColumns], r[kColumns];
+  float mean[kColumns] = {}, r[kColumns] = {};
 
   __device__ __forceinline__ void Load(const UnitTable& table, int64_t row) {
-#pragma unroll
+BNLSTM_UNROLL
     for (int k = 0; k < kColumns; ++k) {
       const int64_t at = row * table.width + table.column + k * table.apart;
       mean[k] = table.means[at];
