@@ -5,6 +5,9 @@ import type { Program } from './program.js';
 import type { Recording } from './recording.js';
 import { byteLength } from './value.js';
 
+/** Share of what is free that is left for the engine's own workspace, and for fragments. */
+const spare = 1 / 16;
+
 /** A batch, as far as its memory depends on the number of rows. */
 export interface Fitting {
   readonly size: number;
@@ -38,10 +41,11 @@ function explain(batch: Fitting, recording: Recording, cause: BnLstmError): OutO
   const hasRoom = (size: number) => {
     const { arena, copies } = bytesOf(batch.record(size));
     // An arena that is there serves again; it is given back only once a larger one has been made.
-    return (arena <= stream.arenaBytes ? 0 : arena) + copies <= free;
+    const more = (arena <= stream.arenaBytes ? 0 : arena) + copies;
+    return more <= (1 - spare) * free;
   };
   const known = total > 0;
-  // Where it seemed to fit, what is free says nothing of other batches.
+  // Where all of it seemed to fit, what is free says nothing of other batches.
   const largest = known && !hasRoom(batch.size) ? largestFitting(batch, hasRoom) : undefined;
   const sentences = [
     `${stream.device} has not enough memory for a batch of ${rows(batch.size)}: it needs ` +

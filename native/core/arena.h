@@ -12,10 +12,12 @@ class Arena {
   size_t bytes() const { return memory_.bytes(); }
   uint64_t generation() const { return generation_; }
 
-  /// No program may be running.
-  void Grow(Memory larger) {
-    memory_ = std::move(larger);
-    ++generation_;
+  /// What this is to become with more memory: programs can be compiled for it beforehand.
+  Arena Next(Memory larger) const {
+    Arena next;
+    next.memory_ = std::move(larger);
+    next.generation_ = generation_ + 1;
+    return next;
   }
   void Clear() { memory_ = Memory(); }
 

@@ -41,21 +41,25 @@ std::shared_ptr<Array> Stream::NewArray(size_t bytes) {
 
 std::shared_ptr<Program> Stream::NewProgram(ProgramDescription description) {
   auto program = std::make_shared<Program>(engine_, std::move(description));
+  if (program->arena_bytes() <= arena_.bytes()) {
+    program->Bind(arena_);
+    engine_->Reserve(program->copies());
+    return program;
+  }
   // All the memory or none: what is too much for one must not be missing for a smaller program. So
   // the old arena is freed only once everything new is there.
-  const bool grows = program->arena_bytes() > arena_.bytes();
-  Memory larger = grows ? Memory(engine_, program->arena_bytes()) : Memory();
+  Arena next = arena_.Next(Memory(engine_, program->arena_bytes()));
+  program->Bind(next);
   engine_->Reserve(program->copies());
-  if (grows) GrowArena(std::move(larger));
-  program->Bind(arena_);
+  ReplaceArena(std::move(next));
   return program;
 }
 
-/// Every program is compiled anew before it runs again: the generation has changed.
-void Stream::GrowArena(Memory larger) {
+/// Every other program is compiled anew before it runs again: the generation has changed.
+void Stream::ReplaceArena(Arena next) {
   std::unique_lock lock(mutex_);  // held, so that no job starts before the memory has changed
   drained_.wait(lock, [this] { return jobs_.empty() && !running_; });
-  arena_.Grow(std::move(larger));
+  arena_ = std::move(next);
 }
 
 void Stream::Dispose(const std::shared_ptr<Array>& array) {

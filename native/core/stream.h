@@ -89,7 +89,7 @@ class Stream {
   void Finish(Job& job);
   std::optional<Fault> Attempt(const Job& job, const std::function<void()>& work);
   Fault Poisoned() const;
-  void GrowArena(Memory larger);
+  void ReplaceArena(Arena next);
 
   const std::shared_ptr<const Engine> engine_;
   const int threads_;

@@ -82,7 +82,8 @@ describe('compileFitting', () => {
     [27 * kiB, 8],
     [300 * kiB, 99],
     [6 * kiB, 1],
-  ])('with %d bytes free finds the largest batch that fits: %d', (free, largest) => {
+  ])('with %d bytes to be had finds the largest batch that fits: %d', (usable, largest) => {
+    const free = (usable * 16) / 15;
     const error = failure(new SmallDevice(free, 400 * kiB), 512);
     expect(error).toBeInstanceOf(OutOfMemoryError);
     expect(error).toBeInstanceOf(BnLstmError);
@@ -90,14 +91,14 @@ describe('compileFitting', () => {
     expect(error.largestBatch).toBe(largest);
     expect((error.cause as Error).message).toBe('the allocator refuses');
     // It is true: that batch compiles, one more row does not.
-    compile(new SmallDevice(free, 400 * kiB), largest);
-    failure(new SmallDevice(free, 400 * kiB), largest + 1);
+    compile(new SmallDevice(usable, 400 * kiB), largest);
+    failure(new SmallDevice(usable, 400 * kiB), largest + 1);
   });
 
   test('says all that in words', () => {
-    const text = failure(new SmallDevice(9 * 2 ** 20, 2 ** 30), 4000).message;
+    const text = failure(new SmallDevice(9.6 * 2 ** 20, 2 ** 30), 4000).message;
     expect(text).toBe(
-      'fake has not enough memory for a batch of 4000 rows: it needs 11.7 MiB, and 9.0 MiB of ' +
+      'fake has not enough memory for a batch of 4000 rows: it needs 11.7 MiB, and 9.6 MiB of ' +
         '1024.0 MiB are free. The largest batch that fits has 3071 rows. Shorter sequences need less',
     );
   });
@@ -109,16 +110,16 @@ describe('compileFitting', () => {
   });
 
   test('names no batch smaller than makes sense', () => {
-    const error = failure(new SmallDevice(6 * kiB, 100 * kiB), 512, 2);
+    const error = failure(new SmallDevice(7 * kiB, 100 * kiB), 512, 2);
     expect(error.largestBatch).toBe(0);
     expect(error.message).toContain('Not even 2 rows would fit');
   });
 
   test('counts the arena that is there, which serves again', () => {
-    const used = new SmallDevice(70 * kiB, 100 * kiB, 33 * kiB);
+    const used = new SmallDevice(75 * kiB, 100 * kiB, 33 * kiB);
     expect(failure(used, 512).largestBatch).toBe(32);
     compile(used, 32);
-    expect(failure(new SmallDevice(70 * kiB, 100 * kiB), 512).largestBatch).toBe(22);
+    expect(failure(new SmallDevice(75 * kiB, 100 * kiB), 512).largestBatch).toBe(22);
   });
 
   test('promises nothing where the device does not tell, or promised too much', () => {
