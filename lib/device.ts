@@ -67,8 +67,8 @@ export function describeProbe({ devices, cuda }: NativeProbe): DeviceProbe {
 
 /**
  * The devices of this machine and build: which can be used, and why the others cannot. Found out
- * once per process; the first call asks the NVIDIA driver, if there is one (about 0.1 s). Nothing is
- * printed and no memory of a GPU is taken.
+ * once per process; the first call asks the NVIDIA driver, if there is one, and opens cuBLAS where
+ * there is a GPU. Nothing is printed and no memory of a GPU is taken.
  * @throws ERR_BNLSTM_ADDON
  */
 export function probeDevices(): DeviceProbe {

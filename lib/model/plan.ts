@@ -59,7 +59,7 @@ export class ModelPlan {
     return [
       `${verb} on ${device}, ${batchSize} x ${steps} steps: ${show(bytes)}`,
       ...layers.flatMap(({ layer, kind, ops }) => [
-        `${layer} ${kind}`,
+        `${layer} ${kind}${ops.length === 0 ? ': no op of its own' : ''}`,
         ...ops.map((op) => `  ${op.op.padEnd(width)}  ${describe(op)}`),
       ]),
     ].join('\n');

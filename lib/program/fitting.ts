@@ -3,6 +3,7 @@ import { compile, lay } from './compile.js';
 import { OutOfMemoryError } from './out_of_memory_error.js';
 import type { Program } from './program.js';
 import type { Recording } from './recording.js';
+import { byteLength } from './value.js';
 
 /** A batch, as far as its memory depends on the number of rows. */
 export interface Fitting {
@@ -32,13 +33,16 @@ export function compileFitting(batch: Fitting): Program {
 function explain(batch: Fitting, recording: Recording, cause: BnLstmError): OutOfMemoryError {
   const { stream } = recording;
   const { free, total } = stream.memory();
-  const bytesOf = (size: number) => lay(batch.record(size)).arenaBytes;
-  const needed = bytesOf(batch.size);
-  // The arena that is there serves as well; it is given back only once a larger one has been made.
-  const room = Math.max(free, stream.arenaBytes);
+  const { arena, copies } = bytesOf(recording);
+  const needed = arena + copies;
+  const hasRoom = (size: number) => {
+    const { arena, copies } = bytesOf(batch.record(size));
+    // An arena that is there serves again; it is given back only once a larger one has been made.
+    return (arena <= stream.arenaBytes ? 0 : arena) + copies <= free;
+  };
   const known = total > 0;
   // Where it seemed to fit, what is free says nothing of other batches.
-  const largest = known && needed > room ? largestFitting(batch, room, bytesOf) : undefined;
+  const largest = known && !hasRoom(batch.size) ? largestFitting(batch, hasRoom) : undefined;
   const sentences = [
     `${stream.device} has not enough memory for a batch of ${rows(batch.size)}: it needs ` +
       `${show(needed)}${known ? `, and ${show(free)} of ${show(total)} are free` : ''}`,
@@ -49,16 +53,19 @@ function explain(batch: Fitting, recording: Recording, cause: BnLstmError): OutO
   return new OutOfMemoryError(message, needed, known ? free : undefined, largest, { cause });
 }
 
+/** Of the arena; and of what comes in and goes out, for the two runs that may be on their way. */
+function bytesOf(recording: Recording) {
+  const transfers = [...recording.inputs, ...recording.outputs];
+  const bytes = transfers.reduce((sum, { value }) => sum + byteLength(value.dtype, value.shape), 0);
+  return { arena: lay(recording).arenaBytes, copies: 2 * bytes };
+}
+
 /** Memory grows with the rows; 0 where not even the least fit. */
-function largestFitting(
-  { size, least }: Fitting,
-  room: number,
-  bytesOf: (size: number) => number,
-): number {
+function largestFitting({ size, least }: Fitting, hasRoom: (size: number) => boolean): number {
   let [fitting, tooLarge] = [least - 1, size];
   while (tooLarge - fitting > 1) {
     const middle = Math.floor((fitting + tooLarge) / 2);
-    if (bytesOf(middle) <= room) fitting = middle;
+    if (hasRoom(middle)) fitting = middle;
     else tooLarge = middle;
   }
   return fitting < least ? 0 : fitting;

@@ -4,7 +4,7 @@ import { BnLstmError } from '../errors.js';
 export class OutOfMemoryError extends BnLstmError {
   constructor(
     message: string,
-    /** Bytes that a program for the batch needs, beside parameters and the like. */
+    /** Bytes that the batch needs, beside parameters and the like. */
     readonly needed: number,
     /** Bytes that were free for it; undefined where the system does not tell. */
     readonly free: number | undefined,

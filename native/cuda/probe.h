@@ -53,7 +53,8 @@ struct Probe {
   Verdict verdict;
 };
 
-/// Found out once for the process. Starts the driver (about 0.1 s where there is one) but no context.
+/// Found out once for the process. Starts the driver where there is one, and opens cuBLAS where there
+/// is a GPU, but makes no context.
 const Probe& ProbeDevices();
 
 }  // namespace bnlstm::cuda

@@ -421,7 +421,10 @@ describe('probe', () => {
     const available = new Map(probe.devices.map((device) => [device.name, device.available]));
     expect(available.get('cpu')).toBe(true);
     expect(available.get('cpu:portable')).toBe(true);
-    expect(available.get('cuda')).toBe(false);
+    const gpus = probe.cuda.gpus.map((_, number) => `cuda:${number}`);
+    const named = [...available.keys()].filter((name) => name.startsWith('cuda'));
+    expect(named).toEqual(gpus.length > 0 ? gpus : ['cuda']);
+    if (gpus.length === 0) expect(available.get('cuda')).toBe(false);
     for (const { why } of probe.devices) expect(why).not.toBe('');
     expect(probe.threads).toBeGreaterThanOrEqual(1);
     expect(probe.instructionSet).not.toBe('');
@@ -429,7 +432,9 @@ describe('probe', () => {
 
   it('knows no other device', () => {
     const make = (device: string) => thrown(() => new (native().Stream)(device, { threads: 0 }));
-    expect(make('cuda:0')).toBe('ERR_BNLSTM_DEVICE');
+    expect(make('cuda:99')).toBe('ERR_BNLSTM_DEVICE');
+    expect(make('cuda:x')).toBe('ERR_BNLSTM_DEVICE');
+    expect(make('cudax')).toBe('ERR_BNLSTM_DEVICE');
     expect(make('toaster')).toBe('ERR_BNLSTM_DEVICE');
     const portable = new (native().Stream)('cpu:portable', { threads: 0 });
     expect(portable.device).toBe('cpu:portable');

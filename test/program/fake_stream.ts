@@ -14,7 +14,7 @@ import type { Place, Shape } from '../../lib/program/value.js';
 /** A stream without an engine: it keeps what it is given, for tests of recording and planning. */
 export class FakeStream implements NativeStream {
   readonly device = 'fake';
-  readonly arenaBytes = 0;
+  readonly arenaBytes: number = 0;
   readonly arenaGeneration = 0;
   readonly asked: NativeOp[] = [];
   readonly programs: NativeProgramDescription[] = [];

@@ -10,9 +10,9 @@ namespace {
 #ifdef BNLSTM_EMULATOR
 
 CublasLibrary Find() {
-  static const Cublas functions{emulator::CublasCreate, emulator::CublasDestroy,
-                                emulator::CublasSetStream, emulator::CublasSetWorkspace,
-                                emulator::CublasGemmEx};
+  static const Cublas functions{emulator::cublasCreate, emulator::cublasDestroy,
+                                emulator::cublasSetStream, emulator::cublasSetWorkspace,
+                                emulator::cublasGemmEx};
   return {&functions, "emulator", ""};
 }
 
