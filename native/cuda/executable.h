@@ -26,6 +26,7 @@ class GraphExecutable : public Executable {
 
   /// Op by op, without the graph, where times are asked for; else as a whole.
   void Run(const RunContext& context) override;
+  double TimedRun(const RunContext& context) override;
   void Start(const std::vector<Copy>& uploads, const std::vector<Copy>& downloads,
              const RunContext& context) override;
   void Finish() override;

@@ -77,6 +77,9 @@ bool State::RunSome() {
 void State::RunUntil(const std::function<bool()>& done) {
   while (!done()) {
     if (!RunSome()) Fail("streams wait for each other");
+    // Calls of other threads may come in between, as they do where a device works for itself.
+    mutex.unlock();
+    mutex.lock();
   }
 }
 

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <bit>
-
 #include "cuda/device/primitives.h"
 
 namespace bnlstm::device {
@@ -11,25 +9,24 @@ namespace bnlstm::device {
 template <class Value>
 __device__ inline float TokenSum(const int32_t* tokens, int64_t places, int64_t id,
                                  const Value& value) {
-  constexpr int kWords = 4;   // of 32 places, looked at together: most have no match
-  constexpr int kAtOnce = 8;  // values that are on their way from memory together
+  constexpr int kGlance = 4 * kWarp;  // places looked at together: most have no match
+  constexpr int kAtOnce = 8;          // values that are on their way from memory together
+  const auto is_match = [&](int64_t place) { return place < places && tokens[place] == id; };
   float sum = 0;
-  for (int64_t first = 0; first < places; first += kWords * kWarp) {
-    unsigned matches[kWords], any = 0;
-    for (int word = 0; word < kWords; ++word) {
-      const int64_t place = first + word * kWarp + Lane();
-      matches[word] = Ballot(place < places && tokens[place] == id);
-      any |= matches[word];
-    }
-    if (any == 0) continue;
-    for (int word = 0; word < kWords; ++word) {
-      for (unsigned left = matches[word]; left != 0;) {
+  for (int64_t first = 0; first < places; first += kGlance) {
+    bool any = false;
+    for (int k = 0; k < kGlance; k += kWarp) any = is_match(first + k + Lane()) || any;
+    if (Ballot(any) == 0) continue;
+    for (int64_t warp = first; warp < first + kGlance; warp += kWarp) {
+      const unsigned matches = Ballot(is_match(warp + Lane()));
+      for (int begin = 0; begin < kWarp; begin += kAtOnce) {
+        const unsigned some = matches >> begin & ((1u << kAtOnce) - 1);
+        if (some == 0) continue;
         float values[kAtOnce];
-        for (float& next : values) {
-          next = left != 0 ? value(first + word * kWarp + std::countr_zero(left)) : 0.0f;
-          left &= left - 1;
+        for (int k = 0; k < kAtOnce; ++k) {
+          values[k] = (some >> k & 1) != 0 ? value(warp + begin + k) : 0.0f;
         }
-        for (float next : values) sum += next;
+        for (float next : values) sum += next;  // + 0 changes no sum that began with 0
       }
     }
   }
