@@ -133,9 +133,9 @@ describe('the table', () => {
     const own = { ...row, library: 'bnlstm', plan: 'per-step', features: 3 } as const;
     expect([gpuHeader, gpuLine(row), gpuLine(own)].join('\n')).toBe(
       [
-        'shape               model    by                        dtype pass             ms   us/step  estimate   over',
-        'H1024 B64 T128      lstm     cuDNN persist-static      bf16  train          1.50      11.7      2.50  0.60x',
-        'H1024 B64 T128 D3   lstm     per-step                  bf16  train          1.50      11.7      2.50  0.60x',
+        'shape               model    by                        dtype pass             ms   us/step  estimate      over',
+        'H1024 B64 T128      lstm     cuDNN persist-static      bf16  train          1.50      11.7      2.50     0.60x',
+        'H1024 B64 T128 D3   lstm     per-step                  bf16  train          1.50      11.7      2.50     0.60x',
       ].join('\n'),
     );
   });

@@ -2,7 +2,7 @@ import { formatMs } from '../table.js';
 import type { GpuRow } from './rows.js';
 
 const titles = ['shape', 'model', 'by', 'dtype', 'pass', 'ms', 'us/step', 'estimate', 'over'];
-const widths = [20, 9, 26, 6, 9, 10, 10, 10, 7];
+const widths = [20, 9, 26, 6, 9, 10, 10, 10, 10];
 /** Where words end and numbers begin. */
 const firstNumber = 5;
 
