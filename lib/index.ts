@@ -5,12 +5,20 @@ export { type ArrayDataOptions, arrayData } from './data/array.js';
 export * from './data/mnist.js';
 export type { Batch, BatchOptions, DataSource } from './data/source.js';
 export { type TextStream, type TextStreamOptions, textStream } from './data/text_stream.js';
+export {
+  type CudaInfo,
+  type DeviceInfo,
+  type DeviceProbe,
+  type GpuInfo,
+  probeDevices,
+} from './device.js';
 export { BnLstmError, type ErrorCode, errorCodes } from './errors.js';
 export type { EvaluateOptions, Evaluation } from './infer/evaluate.js';
 export type { Prediction, PredictOptions, RecurrentState } from './infer/predict.js';
 export type { DeviceOptions } from './model/device.js';
 export { load } from './model/load.js';
 export type { LayerStatistics, Model, ModelStatistics, ParameterInfo } from './model/model.js';
+export type { LayerPlan, ModelPlan, PlanOptions } from './model/plan.js';
 export {
   type SelfTestOptions,
   type SelfTestResult,
@@ -51,6 +59,8 @@ export type { StatisticsOptions } from './nn/statistics_choice.js';
 export { type AdamOptions, adam } from './optim/adam.js';
 export type { LearningRate, Optimizer } from './optim/optimizer.js';
 export { type RmspropOptions, rmsprop } from './optim/rmsprop.js';
+export type { OpPlan } from './program/op_plans.js';
+export { OutOfMemoryError } from './program/out_of_memory_error.js';
 export type { OpTime, Profile } from './program/profile.js';
 export type { StatisticsEstimate } from './train/estimate_statistics.js';
 export { NotFiniteError } from './train/not_finite_error.js';

@@ -84,6 +84,18 @@ export interface NativeOpSizes {
   readonly packed: number;
 }
 
+/** Which of its ways to compute an op an engine takes, and why, in words. */
+export interface NativeOpPlan {
+  readonly name: string;
+  readonly why: string;
+}
+
+/** In bytes; `free` is what an allocation may hope for now. Both 0: not known. */
+export interface NativeMemory {
+  readonly free: number;
+  readonly total: number;
+}
+
 /** An orthogonal matrix [rows][columns], times `scale`; the rest names its random numbers. */
 export interface NativeOrthogonal {
   readonly rows: number;
@@ -101,6 +113,10 @@ export interface NativeStream {
   readonly arenaBytes: number;
   readonly arenaGeneration: number;
   sizes(op: NativeOp): NativeOpSizes;
+  /** As `sizes`, for an op whose operands need no memory. */
+  plan(op: NativeOp): NativeOpPlan;
+  /** Of the device, now. */
+  memory(): NativeMemory;
   array(bytes: number): NativeArray;
   /** Checks and keeps a program; grows the arena to it (which drains the queue first). */
   program(description: NativeProgramDescription): NativeProgram;
@@ -115,6 +131,15 @@ export interface NativeStream {
     program: NativeProgram,
     inputs: readonly HostArray[],
     outputs: readonly HostArray[],
+    milliseconds: Float32Array,
+  ): Promise<void>;
+  /**
+   * Queues as many runs as `milliseconds` has room for the times of, by the device's clock where it
+   * has one, with cold caches where it can see to that. Outputs are not copied back.
+   */
+  time(
+    program: NativeProgram,
+    inputs: readonly HostArray[],
     milliseconds: Float32Array,
   ): Promise<void>;
   /** Queues a copy; the data are taken before it returns. */
@@ -147,10 +172,61 @@ export interface NativeProbe {
   readonly cuda: {
     readonly built: boolean;
     readonly message: string;
+    /** Newest CUDA that the driver serves, 1000 major + 10 minor; 0: no driver. */
     readonly driverVersion: number;
+    /** The same of the runtime in this build. */
     readonly runtimeVersion: number;
-    readonly devices: readonly string[];
+    /** The file of cuBLAS, or ''. Looked for only where there is a GPU. */
+    readonly cublas: string;
+    /** By device number. */
+    readonly gpus: readonly NativeGpu[];
   };
+}
+
+export interface NativeGpu {
+  readonly name: string;
+  /** Compute capability, as '9.0'. */
+  readonly capability: string;
+  /** Bytes. */
+  readonly memory: number;
+  readonly multiprocessors: number;
+}
+
+export const cudnnAlgorithms = [
+  'standard',
+  'persist-static',
+  'persist-dynamic',
+  'persist-static-small-h',
+] as const;
+
+/** One LSTM layer of cuDNN, one direction. */
+export interface NativeCudnnSettings {
+  /** Number of the GPU. */
+  readonly device: number;
+  readonly algorithm: (typeof cudnnAlgorithms)[number];
+  readonly dtype: 'f32' | 'tf32' | 'f16' | 'bf16';
+  readonly steps: number;
+  readonly batch: number;
+  readonly features: number;
+  readonly hidden: number;
+  /** Measured ones. */
+  readonly runs: number;
+}
+
+/** Milliseconds of each run, by the device's clock and with cold caches. */
+export interface NativeCudnnTimes {
+  readonly version: string;
+  readonly path: string;
+  /** What cuDNN said if it does not serve these settings: then nothing was timed. */
+  readonly refused: string;
+  /** Largest relative distance of a small layer's results from the equations in float64. */
+  readonly error: number;
+  readonly forward: Float32Array;
+  /** Forward and backward, with all gradients. */
+  readonly train: Float32Array;
+  /** The same replayed as CUDA graphs; empty where cuDNN cannot be captured. */
+  readonly forwardGraph: Float32Array;
+  readonly trainGraph: Float32Array;
 }
 
 /** Counters for leak tests: what is alive in the whole process. */
@@ -161,12 +237,17 @@ export interface NativeCounts {
 }
 
 export interface Native {
-  /** `threads` 0: the engine's choice. */
+  /** `threads` 0: the engine's choice. `tf32` is for CUDA alone; absent: false. */
   readonly Stream: new (
     device: string,
-    options: { threads: number },
+    options: { threads: number; tf32?: boolean },
   ) => NativeStream;
   probe(): NativeProbe;
+  /**
+   * Times cuDNN's LSTM, for the benchmark. Blocks the thread: the GPU is to do nothing else
+   * meanwhile, and a kernel of cuDNN that hangs or crashes takes its process along: call it from one of its own.
+   */
+  cudnnLstm(settings: NativeCudnnSettings): NativeCudnnTimes;
   counts(): NativeCounts;
 }
 

@@ -94,7 +94,7 @@ const steps = [
   },
 ];
 
-async function compile() {
+export async function compile() {
   // Beside dist and swapped in when complete: no half-written or left-over file is ever seen.
   // A sibling, because the source maps hold relative paths.
   const fresh = at('dist.new');

@@ -1,6 +1,7 @@
-import { type FloatType, type SelfTestTensor, selfTest, VERSION } from '../index.js';
+import { type FloatType, probeDevices, type SelfTestTensor, selfTest, VERSION } from '../index.js';
 import { native } from '../native.js';
 import type { Command, Values } from './command.js';
+import { cudaRows } from './cuda_rows.js';
 import { machineFacts } from './machine.js';
 
 const options = {
@@ -10,9 +11,10 @@ const options = {
 } as const;
 
 async function examine(device: string, dtype: string | undefined) {
-  const { devices, instructionSets, cuda } = native().probe();
+  const { instructionSets } = native().probe();
+  const { devices, cuda } = probeDevices();
   const options = { device, dtype: dtype as FloatType | undefined };
-  const { device: chosen, dtype: tested, ok, tensors } = await selfTest(options);
+  const { device: chosen, deviceReason, dtype: tested, ok, tensors } = await selfTest(options);
   const share = ({ error, tolerance }: SelfTestTensor) =>
     Number.isNaN(error) ? Number.POSITIVE_INFINITY : error / tolerance;
   const worst = tensors.reduce((a, b) => (share(a) >= share(b) ? a : b));
@@ -20,7 +22,7 @@ async function examine(device: string, dtype: string | undefined) {
     version: VERSION,
     napi: process.versions.napi,
     machine: machineFacts(),
-    device: { asked: device, chosen },
+    device: { asked: device, chosen, why: deviceReason },
     devices,
     instructionSets,
     cuda,
@@ -41,14 +43,14 @@ function describe({ version, napi, machine, device, ...rest }: Findings): string
     ['Package', `bnlstm ${version}; addon loaded (Node-API ${napi} here, 8 needed)`],
     ['Node.js', `${node}, ${platform}`],
     ['Machine', `${processor}, ${cores} CPUs, ${memoryGiB} GiB`],
-    ['Device', `${device.chosen}, for \`${device.asked}\``],
+    ['Device', `${device.chosen}, for \`${device.asked}\`: ${device.why}`],
     ...devices.map((each) => [
       '',
       `${each.name}: ${each.available ? 'available' : 'not available'}: ${each.why}`,
     ]),
     ['Instructions', `${instructionSet}; the CPU has ${instructionSets.join(', ') || 'no others'}`],
     ['Threads', `${threads}, by CPU affinity, the container's quota and BNLSTM_THREADS`],
-    ['CUDA', `${cuda.built ? 'built' : 'not built'}: ${cuda.message}`],
+    ...cudaRows(cuda),
     [
       'Self-test',
       `${test.ok ? 'passed' : 'FAILED'}: ${test.tensors} tensors in ${test.dtype} against float64${rounded}, ` +

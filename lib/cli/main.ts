@@ -4,11 +4,12 @@ import { argumentError, show } from '../check.js';
 import { BnLstmError } from '../errors.js';
 import { VERSION } from '../index.js';
 import { benchCpu } from './bench_cpu.js';
+import { benchGpu } from './bench_gpu.js';
 import { type Command, helpText, runCommand } from './command.js';
 import { demo } from './demo.js';
 import { doctor } from './doctor.js';
 
-const commands: readonly Command[] = [demo, doctor, benchCpu];
+const commands: readonly Command[] = [demo, doctor, benchCpu, benchGpu];
 
 /** The command that the arguments begin with, and the arguments after its name. */
 function find(args: readonly string[]): { command: Command; rest: readonly string[] } {

@@ -1,7 +1,7 @@
 import * as check from '../check.js';
 import type { DataSource } from '../data/source.js';
 import { CarriedState } from '../nn/carried_state.js';
-import { Feed } from '../nn/feed.js';
+import { Feed, type FeedShape } from '../nn/feed.js';
 import { checkLoss, type Loss, lossFor, recordLoss } from '../nn/loss.js';
 import type { Network } from '../nn/network.js';
 import type { PassOptions } from '../nn/pass.js';
@@ -19,6 +19,7 @@ import {
   statisticsOptionNames,
 } from '../nn/statistics_choice.js';
 import { ProgramCache } from '../program/cache.js';
+import { compileFitting } from '../program/fitting.js';
 import { Graph } from '../program/graph.js';
 import type { Program } from '../program/program.js';
 
@@ -66,7 +67,7 @@ export async function evaluate(
     network.assertAlive();
     const chunk = carried?.next(feed);
     const key = `evaluate ${statistics} ${feed.key} ${carried?.key}`;
-    const program = programs.get(key, () => record(network, feed, loss, { statistics, carried }));
+    const program = programs.get(key, () => compile(network, feed, loss, { statistics, carried }));
     const attempt = Int32Array.of(index);
     const outputs = await network.run(program, { ...feed.inputs, ...chunk?.inputs, attempt });
     if (chunk) carried?.advance(chunk);
@@ -97,17 +98,31 @@ export async function evaluate(
   };
 }
 
-function record(
+function compile(
   network: Network,
-  feed: Feed,
+  { shape }: Feed,
   loss: Loss,
   options: Omit<PassOptions, 'training'>,
 ): Program {
+  return compileFitting({
+    size: shape.size,
+    least: options.statistics === 'batch' && network.normalised ? 2 : 1,
+    record: (size) => record(network, shape.ofSize(size), loss, options),
+    hint: 'Shorter sequences need less',
+  });
+}
+
+function record(
+  network: Network,
+  feed: FeedShape,
+  loss: Loss,
+  options: Omit<PassOptions, 'training'>,
+): Graph {
   const graph = new Graph(network.stream);
   const { pass, outputs } = network.forward(graph, feed, { training: false, ...options });
   for (const [name, value] of Object.entries(recordLoss(graph, loss, outputs, pass.feed))) {
     graph.output(name, value);
   }
   pass.keepStates();
-  return graph.compile();
+  return graph;
 }

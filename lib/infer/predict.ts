@@ -3,7 +3,7 @@ import type { Batch } from '../data/source.js';
 import type { HostArray } from '../native.js';
 import type { RecurrentSegment } from '../nn/builder.js';
 import { maxFirstStep } from '../nn/carried_state.js';
-import { Feed } from '../nn/feed.js';
+import { Feed, type FeedShape } from '../nn/feed.js';
 import type { Network } from '../nn/network.js';
 import type { PassOptions } from '../nn/pass.js';
 import {
@@ -11,9 +11,9 @@ import {
   type StatisticsOptions,
   statisticsOptionNames,
 } from '../nn/statistics_choice.js';
+import { compileFitting } from '../program/fitting.js';
 import { Graph } from '../program/graph.js';
 import type { Runner } from '../program/profile.js';
-import type { Program } from '../program/program.js';
 
 /**
  * Where a recurrent layer is after a sequence: [B][H] each, twice as wide with two directions. In a
@@ -68,7 +68,14 @@ export async function predict(
     givenFirstStep: firstStep !== undefined,
   };
   const key = ['predict', feed.key, ...Object.values(passOptions)].join();
-  const program = network.programs.get(key, () => record(network, feed, passOptions));
+  const program = network.programs.get(key, () =>
+    compileFitting({
+      size: feed.size,
+      least: statistics === 'batch' && network.normalised ? 2 : 1,
+      record: (size) => recordPrediction(network, feed.shape.ofSize(size), passOptions),
+      hint: 'Shorter sequences need less',
+    }),
+  );
   const inputs = {
     ...feed.inputs,
     ...states,
@@ -90,7 +97,8 @@ export async function predict(
   };
 }
 
-function record(network: Network, feed: Feed, options: PassOptions): Program {
+/** Outputs: `outputs`, and `h<index>` and `c<index>` of each recurrent layer. */
+export function recordPrediction(network: Network, feed: FeedShape, options: PassOptions): Graph {
   const graph = new Graph(network.stream);
   const { pass, outputs } = network.forward(graph, feed, options);
   graph.output('outputs', outputs, { batchMajor: outputs.shape.length === 3 });
@@ -98,7 +106,7 @@ function record(network: Network, feed: Feed, options: PassOptions): Program {
     graph.output(`h${index}`, h);
     graph.output(`c${index}`, c);
   }
-  return graph.compile();
+  return graph;
 }
 
 /** The states as the program's inputs. */

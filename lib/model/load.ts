@@ -15,7 +15,8 @@ import { Model } from './model.js';
  * statistic.
  * @throws ERR_BNLSTM_IO where the file cannot be read; ERR_BNLSTM_FORMAT where it is damaged, of
  * another kind, or its tensors are not those of its layers (all differences are listed);
- * ERR_BNLSTM_ARGUMENT, ERR_BNLSTM_DEVICE, ERR_BNLSTM_ADDON, ERR_BNLSTM_OUT_OF_MEMORY
+ * ERR_BNLSTM_ARGUMENT, ERR_BNLSTM_DEVICE, ERR_BNLSTM_DEVICE_LOST, ERR_BNLSTM_ADDON,
+ * ERR_BNLSTM_OUT_OF_MEMORY
  */
 export async function load(path: string, options?: DeviceOptions): Promise<Model> {
   check.string(path, 'load: path');

@@ -15,6 +15,7 @@ import { estimateStatistics, type StatisticsEstimate } from '../train/estimate_s
 import type { TrainerOptions } from '../train/options.js';
 import { Trainer } from '../train/trainer.js';
 import { describe } from './describe.js';
+import { type ModelPlan, type PlanOptions, planModel } from './plan.js';
 import { save } from './save.js';
 import { type SelfTestResult, selfTest } from './self_test.js';
 
@@ -58,9 +59,14 @@ export class Model {
     this.#network = network;
   }
 
-  /** As the device calls itself, for example 'cpu:portable'. */
+  /** As the device calls itself, for example 'cuda:0' or 'cpu:portable'. */
   get device(): string {
     return this.#network.stream.device;
+  }
+
+  /** Why it is on this device: what was asked for, or what `auto` has found. */
+  get deviceReason(): string {
+    return this.#network.deviceReason;
   }
 
   /** Of the values between layers: 'f32' or 'bf16'. */
@@ -196,6 +202,16 @@ export class Model {
   describe(): string {
     this.#network.assertAlive();
     return describe(this.#network);
+  }
+
+  /**
+   * Which of the engine's ways computes each layer, and why, and the memory that it takes: of a
+   * training step with batches of this size, or of a prediction. Nothing is allocated.
+   * @throws ERR_BNLSTM_ARGUMENT, ERR_BNLSTM_DISPOSED, ERR_BNLSTM_UNSUPPORTED
+   */
+  plan(options: PlanOptions): ModelPlan {
+    this.#network.assertAlive();
+    return planModel(this.#network, options, this.#loss);
   }
 
   /** Cancels what runs (it rejects with ERR_BNLSTM_DISPOSED) and frees all memory. Idempotent. */

@@ -1,5 +1,6 @@
 import * as check from '../check.js';
-import { type FloatType, native } from '../native.js';
+import { openStream } from '../device.js';
+import type { FloatType } from '../native.js';
 import { Philox } from '../random.js';
 import { type BnLstmCase, deviation, runCase } from './bn_lstm_case.js';
 import { oracle } from './bn_lstm_oracle.js';
@@ -22,6 +23,8 @@ export interface SelfTestResult {
   /** Whether every error is within its tolerance. */
   readonly ok: boolean;
   readonly device: string;
+  /** Why it is this device. */
+  readonly deviceReason: string;
   readonly dtype: FloatType;
   readonly tensors: readonly SelfTestTensor[];
 }
@@ -39,13 +42,13 @@ const tolerances = {
  * Runs a small batch-normalised LSTM, forward and backward, in both directions and with sequences
  * of different length, on a device, and compares it with the float64 reference that ships with the
  * package; with dtype 'bf16' the reference rounds where the device does.
- * @throws ERR_BNLSTM_ARGUMENT, ERR_BNLSTM_DEVICE, ERR_BNLSTM_ADDON
+ * @throws ERR_BNLSTM_ARGUMENT, ERR_BNLSTM_DEVICE, ERR_BNLSTM_DEVICE_LOST, ERR_BNLSTM_ADDON
  */
 export async function selfTest(options?: SelfTestOptions): Promise<SelfTestResult> {
   const given = check.options(options, 'selfTest', [...deviceOptionNames, 'dtype']);
-  const { device, threads } = checkDevice(given, 'selfTest');
+  const choice = checkDevice(given, 'selfTest');
   const dtype = checkDtype(given.dtype, 'selfTest: dtype');
-  const stream = new (native().Stream)(device, { threads });
+  const { stream, reason } = openStream(choice);
   try {
     const testCase = fixedCase(dtype);
     const actual = await runCase(stream, testCase);
@@ -55,7 +58,7 @@ export async function selfTest(options?: SelfTestOptions): Promise<SelfTestResul
       return { name, error: error / largest, tolerance };
     });
     const ok = tensors.every(({ error, tolerance }) => error <= tolerance);
-    return { ok, device: stream.device, dtype, tensors };
+    return { ok, device: stream.device, deviceReason: reason, dtype, tensors };
   } finally {
     stream.dispose();
   }

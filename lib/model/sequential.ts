@@ -21,7 +21,7 @@ export interface ModelOptions extends InputOptions, DeviceOptions {
 /**
  * Builds a model of layers, one after another, on a device.
  * @throws ERR_BNLSTM_ARGUMENT where an option is wrong or a layer cannot follow another;
- * ERR_BNLSTM_DEVICE, ERR_BNLSTM_ADDON, ERR_BNLSTM_OUT_OF_MEMORY
+ * ERR_BNLSTM_DEVICE, ERR_BNLSTM_DEVICE_LOST, ERR_BNLSTM_ADDON, ERR_BNLSTM_OUT_OF_MEMORY
  */
 export async function sequential(options: ModelOptions, layers: readonly Layer[]): Promise<Model> {
   const method = 'sequential';

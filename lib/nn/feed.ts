@@ -30,23 +30,87 @@ export interface FeedValues {
   readonly attempt: Value;
 }
 
+export interface BatchShape {
+  readonly size: number;
+  readonly steps: number;
+  /** With one there are targets. */
+  readonly loss?: Loss | undefined;
+  readonly lengths?: boolean;
+  readonly mask?: boolean;
+}
+
 const batchKeys = ['inputs', 'size', 'steps', 'targets', 'lengths', 'mask', 'reset'];
+
+/** All that a recording depends on: what a batch has, but not the numbers in it. */
+export class FeedShape {
+  readonly size: number;
+  readonly steps: number;
+  readonly #form: FeedForm;
+  readonly #loss: Loss | undefined;
+  readonly #lengths: boolean;
+  readonly #mask: boolean;
+
+  constructor(form: FeedForm, { size, steps, loss, lengths = false, mask = false }: BatchShape) {
+    this.size = size;
+    this.steps = steps;
+    this.#form = form;
+    this.#loss = loss;
+    this.#lengths = lengths;
+    this.#mask = mask;
+  }
+
+  /** Names it: equal keys, equal recordings. */
+  get key(): string {
+    const { size, steps } = this;
+    return [size, steps, this.#loss?.kind, this.#lengths, this.#mask].join();
+  }
+
+  /** The same of another number of rows. */
+  ofSize(size: number): FeedShape {
+    const [loss, lengths, mask] = [this.#loss, this.#lengths, this.#mask];
+    return new FeedShape(this.#form, { size, steps: this.steps, loss, lengths, mask });
+  }
+
+  /** One target per sequence, or one per step. */
+  get rows(): readonly number[] {
+    return this.#form.output.kind === 'features' ? [this.size] : [this.steps, this.size];
+  }
+
+  /** Adds the batch's inputs to a recording, in the device's layout. */
+  declare(graph: Graph): FeedValues {
+    const { input, dtype, paddingIsData } = this.#form;
+    const { size: B, steps: T, rows } = this;
+    const lengths = this.#lengths ? graph.input('lengths', 'i32', [B]) : undefined;
+    const options = { batchMajor: true, zeroPaddingBy: paddingIsData ? undefined : lengths };
+    const sequence =
+      input.kind === 'tokens'
+        ? graph.input('sequence', 'i32', [T, B], options)
+        : graph.input('sequence', dtype, [T, B, input.width], options);
+    const batchMajor = rows.length === 2;
+    const target = this.#loss?.targetType(rows, widthOf(this.#form.output));
+    return {
+      sequence,
+      lengths,
+      targets: target && graph.input('targets', target.dtype, target.shape, { batchMajor }),
+      mask: this.#mask ? graph.input('mask', 'f32', rows, { batchMajor }) : undefined,
+      attempt: graph.input('attempt', 'i32', [1]),
+    };
+  }
+}
 
 /**
  * A batch, checked against a network and ready to be run: what native code would only assert
  * (sizes, ranges of token ids, classes and lengths) is refused here by name.
  */
 export class Feed {
+  readonly shape: FeedShape;
   readonly size: number;
   readonly steps: number;
   readonly lengths: Int32Array | undefined;
   readonly reset: boolean | Uint8Array | undefined;
-  /** All that the recording of a program depends on. */
-  readonly key: string;
   /** By name of the program's input. */
   readonly inputs: Readonly<Record<string, HostArray>>;
   readonly #form: FeedForm;
-  readonly #loss: Loss | undefined;
 
   /**
    * With a `loss` the batch needs targets; without one, targets and mask are left out.
@@ -55,7 +119,6 @@ export class Feed {
   constructor(form: FeedForm, batch: Batch, loss?: Loss) {
     batch = check.options(batch, 'batch', batchKeys);
     this.#form = form;
-    this.#loss = loss;
     this.size = check.integer(batch.size, 'batch: size', { min: 1 });
     this.steps = check.integer(batch.steps, 'batch: steps', { min: 1 });
     this.lengths = batch.lengths;
@@ -65,16 +128,26 @@ export class Feed {
     }
     this.reset = checkReset(batch.reset, this.size);
     const mask = loss && batch.mask;
+    this.shape = new FeedShape(form, {
+      size: this.size,
+      steps: this.steps,
+      loss,
+      lengths: batch.lengths !== undefined,
+      mask: mask !== undefined,
+    });
     this.inputs = {
       ...(batch.lengths && { lengths: batch.lengths }),
       sequence: this.#sequence(batch),
       ...(loss && { targets: this.#targets(batch, loss) }),
       ...(mask && {
-        mask: check.typedArray(mask, 'batch: mask', [Float32Array], count(this.#rows())),
+        mask: check.typedArray(mask, 'batch: mask', [Float32Array], count(this.shape.rows)),
       }),
     };
-    const parts = [this.size, this.steps, loss?.kind, Object.keys(this.inputs)];
-    this.key = parts.join();
+  }
+
+  /** All that the recording of a program depends on. */
+  get key(): string {
+    return this.shape.key;
   }
 
   /** Steps at which a single row is left, whose batch statistics mean nothing. */
@@ -83,33 +156,6 @@ export class Feed {
     if (lengths === undefined) return this.size === 1 ? this.steps : 0;
     const [longest = 0, second = 0] = lengths.slice().sort((a, b) => b - a);
     return longest - second;
-  }
-
-  /** Adds the batch's inputs to a recording, in the device's layout. */
-  declare(graph: Graph): FeedValues {
-    const { input, dtype, paddingIsData } = this.#form;
-    const { size: B, steps: T } = this;
-    const lengths = this.inputs.lengths && graph.input('lengths', 'i32', [B]);
-    const options = { batchMajor: true, zeroPaddingBy: paddingIsData ? undefined : lengths };
-    const sequence =
-      input.kind === 'tokens'
-        ? graph.input('sequence', 'i32', [T, B], options)
-        : graph.input('sequence', dtype, [T, B, input.width], options);
-    const rows = this.#rows();
-    const batchMajor = rows.length === 2;
-    const target = this.#loss?.targetType(rows, widthOf(this.#form.output));
-    return {
-      sequence,
-      lengths,
-      targets: target && graph.input('targets', target.dtype, target.shape, { batchMajor }),
-      mask: this.inputs.mask && graph.input('mask', 'f32', rows, { batchMajor }),
-      attempt: graph.input('attempt', 'i32', [1]),
-    };
-  }
-
-  /** One target per sequence, or one per step. */
-  #rows(): readonly number[] {
-    return this.#form.output.kind === 'features' ? [this.size] : [this.steps, this.size];
   }
 
   #sequence({ inputs }: Batch): HostArray {
@@ -135,7 +181,7 @@ export class Feed {
     const { output } = this.#form;
     const name = 'batch: targets';
     const width = widthOf(output);
-    const rows = this.#rows();
+    const { rows } = this.shape;
     const { dtype, shape } = loss.targetType(rows, width);
     const kind = dtype === 'i32' ? Int32Array : Float32Array;
     const checked = check.typedArray(targets, name, [kind], count(shape));

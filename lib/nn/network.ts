@@ -1,12 +1,13 @@
+import { type DeviceChoice, openStream } from '../device.js';
 import { BnLstmError } from '../errors.js';
-import { type FloatType, type NativeStream, native } from '../native.js';
+import type { FloatType, NativeStream } from '../native.js';
 import { ProgramCache } from '../program/cache.js';
 import type { Graph } from '../program/graph.js';
 import { plainRunner, type Runner } from '../program/profile.js';
 import type { Arrays, Program } from '../program/program.js';
 import type { Value } from '../program/value.js';
 import { type Blueprint, Builder } from './builder.js';
-import type { Feed } from './feed.js';
+import type { Feed, FeedShape } from './feed.js';
 import { initialMovingStatistics, initialParameters } from './initial_values.js';
 import type { BuiltLayer, Layer, Signal } from './layer.js';
 import { PackedWeights } from './packed_weights.js';
@@ -19,10 +20,7 @@ import { StatisticsTables } from './tables.js';
 /** Programs are small; batches of many lengths would otherwise be recorded again and again. */
 const cachedPrograms = 32;
 
-export interface NetworkOptions {
-  readonly device: string;
-  /** 0: the engine's choice. */
-  readonly threads: number;
+export interface NetworkOptions extends DeviceChoice {
   readonly seed: number;
   /** Of activations between layers, and of their gradients. */
   readonly dtype: FloatType;
@@ -36,6 +34,8 @@ export interface NetworkOptions {
  */
 export class Network {
   readonly stream: NativeStream;
+  /** Why it is on this device. */
+  readonly deviceReason: string;
   readonly input: Spec;
   readonly output: Spec;
   readonly seed: number;
@@ -57,21 +57,26 @@ export class Network {
 
   /**
    * Opens the device and allocates everything. Parameters and tables are zero.
-   * @throws ERR_BNLSTM_DEVICE, ERR_BNLSTM_OUT_OF_MEMORY; ERR_BNLSTM_ARGUMENT where a layer cannot
-   * follow another
+   * @throws ERR_BNLSTM_DEVICE, ERR_BNLSTM_DEVICE_LOST, ERR_BNLSTM_OUT_OF_MEMORY; ERR_BNLSTM_ARGUMENT
+   * where a layer cannot follow another
    */
   static open(options: NetworkOptions): Network {
-    const stream = new (native().Stream)(options.device, { threads: options.threads });
+    const { stream, reason } = openStream(options);
     try {
-      return new Network(stream, options);
+      return new Network(stream, reason, options);
     } catch (error) {
       stream.dispose();
       throw error;
     }
   }
 
-  private constructor(stream: NativeStream, { input, layers, seed, dtype }: NetworkOptions) {
+  private constructor(
+    stream: NativeStream,
+    reason: string,
+    { input, layers, seed, dtype }: NetworkOptions,
+  ) {
     this.stream = stream;
+    this.deviceReason = reason;
     this.input = input;
     this.layers = layers;
     this.seed = seed;
@@ -122,11 +127,15 @@ export class Network {
   }
 
   /** Records the layers over a batch. */
-  forward(graph: Graph, feed: Feed, options: PassOptions): { pass: Pass; outputs: Value } {
+  forward(graph: Graph, feed: FeedShape, options: PassOptions): { pass: Pass; outputs: Value } {
     const values = feed.declare(graph);
     const pass = new Pass(graph, this, values, options);
     let signal: Signal = { value: values.sequence };
-    for (const layer of this.#built) signal = layer.forward(pass, signal);
+    for (const [index, layer] of this.#built.entries()) {
+      graph.layer = index;
+      signal = layer.forward(pass, signal);
+    }
+    graph.layer = undefined;
     return { pass, outputs: signal.value };
   }
 

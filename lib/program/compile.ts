@@ -19,7 +19,10 @@ export interface Layout {
   readonly unsharedBytes: number;
 }
 
-/** Turns a recording into a program that the stream holds. */
+/**
+ * Turns a recording into a program that the stream holds.
+ * @throws ERR_BNLSTM_OUT_OF_MEMORY, ERR_BNLSTM_UNSUPPORTED
+ */
 export function compile(recording: Recording): Program {
   const { stream, inputs, outputs } = recording;
   const layout = lay(recording);
@@ -43,7 +46,8 @@ export function compile(recording: Recording): Program {
   return new Program(native, layout);
 }
 
-function lay(recording: Recording): Layout {
+/** Prunes, asks the engine for the sizes of blobs and plans the arena. Allocates nothing. */
+export function lay(recording: Recording): Layout {
   const ops = prune(
     recording.ops,
     recording.outputs.map(({ value }) => value),
@@ -108,7 +112,8 @@ function liveness(recording: Recording, ops: readonly RecordedOp[]) {
   return lives;
 }
 
-function nativeOp(
+/** An op as native code takes it; without `locationOf` its operands are types alone. */
+export function nativeOp(
   op: RecordedOp,
   shapeOf: (value: Value) => Shape,
   locationOf?: (value: Value) => NativeLocation,

@@ -32,6 +32,8 @@ export class Graph implements Recording {
   readonly outputs: RecordedOutput[] = [];
   /** Every parameter that was used, with its value. */
   readonly parameters = new Map<Parameter, Value>();
+  /** Whose ops are being recorded: said with each of them. */
+  layer: number | undefined;
   readonly #written = new Set<Value>();
   #values = 0;
   #streams = 0;
@@ -120,6 +122,7 @@ export class Graph implements Recording {
       optional: new Set(op.optional),
       options: op.options ?? {},
       gradient: differentiable ? op.gradient : undefined,
+      layer: this.layer,
     });
   }
 

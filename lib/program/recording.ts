@@ -48,6 +48,8 @@ export interface RecordedOp {
   readonly optional: ReadonlySet<string>;
   readonly options: Readonly<Record<string, NativeOption>>;
   readonly gradient: ((gradients: Gradients) => void) | undefined;
+  /** Index of the layer that it belongs to, if it does to one. */
+  readonly layer: number | undefined;
 }
 
 export interface InputOptions {

@@ -19,9 +19,11 @@ export function recordBackward(graph: Graph, loss: Value): void {
   for (const op of ops.reverse()) {
     const reached = Object.values(op.outputs).some((output) => tape.of(output) !== undefined);
     if (op.gradient === undefined || !reached) continue;
+    graph.layer = op.layer;
     op.gradient(tape);
     tape.accumulate();
   }
+  graph.layer = undefined;
   tape.fillTheRest();
 }
 

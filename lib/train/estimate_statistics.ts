@@ -4,7 +4,7 @@ import { BnLstmError } from '../errors.js';
 import type { NativeArray } from '../native.js';
 import type { TablesSegment } from '../nn/builder.js';
 import { CarriedState } from '../nn/carried_state.js';
-import { Feed } from '../nn/feed.js';
+import { Feed, type FeedShape } from '../nn/feed.js';
 import type { Network } from '../nn/network.js';
 import { pipeline } from '../nn/pipeline.js';
 import {
@@ -17,6 +17,7 @@ import {
 import { StatisticsTables } from '../nn/tables.js';
 import { type StatisticsUpdate, updateStatistics } from '../ops/update_statistics.js';
 import { ProgramCache } from '../program/cache.js';
+import { compileFitting } from '../program/fitting.js';
 import { Graph } from '../program/graph.js';
 import type { Program } from '../program/program.js';
 import type { Value } from '../program/value.js';
@@ -119,7 +120,7 @@ class Estimate {
     this.#network.assertAlive();
     const chunk = this.#carried?.next(feed);
     const program = this.#programs.get(`${feed.key} ${this.#carried?.key}`, () =>
-      this.#record(feed),
+      this.#compile(feed),
     );
     const attempt = Int32Array.of(index);
     await this.#network.run(program, { ...feed.inputs, ...chunk?.inputs, attempt });
@@ -145,7 +146,16 @@ class Estimate {
     for (const array of this.#counts.values()) array.dispose();
   }
 
-  #record(feed: Feed): Program {
+  #compile({ shape }: Feed): Program {
+    return compileFitting({
+      size: shape.size,
+      least: 2,
+      record: (size) => this.#record(shape.ofSize(size)),
+      hint: 'Shorter sequences need less',
+    });
+  }
+
+  #record(feed: FeedShape): Graph {
     const graph = new Graph(this.#network.stream);
     const carried = this.#carried;
     const options = { training: false, statistics: 'batch', carried } as const;
@@ -158,14 +168,14 @@ class Estimate {
       updateStatistics(graph, { statistics, tables: into, inputStatistics, firstStep, update });
     }
     pass.keepStates();
-    return graph.compile();
+    return graph;
   }
 
   /** Rows weigh where they can be of different number; else batches weigh the same. */
   #update(
     graph: Graph,
     tables: TablesSegment,
-    feed: Feed,
+    feed: FeedShape,
     lengths: Value | undefined,
   ): StatisticsUpdate {
     const { maxSteps, lengthStatistics, inputStatistics, layer } = tables;

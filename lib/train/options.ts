@@ -60,13 +60,14 @@ export function checkTrainerOptions(options: TrainerOptions) {
     optimizer: check.instance(optimizer, 'trainer: optimizer', Optimizer, 'rmsprop() or adam()'),
     clipNorm:
       clipNorm === undefined ? 0 : check.number(clipNorm, 'trainer: clipNorm', { above: 0 }),
-    recompute: checkRecompute(recompute),
+    recompute: checkRecompute(recompute, 'trainer'),
   };
 }
 
-function checkRecompute(recompute: unknown): boolean | number {
+/** Also of a plan of a training step. */
+export function checkRecompute(recompute: unknown, method: string): boolean | number {
   if (typeof recompute === 'boolean') return recompute;
-  const name = 'trainer: recompute';
+  const name = `${method}: recompute`;
   if (typeof recompute === 'number') return check.integer(recompute, name, { min: 1 });
   throw check.argumentError(name, 'true, false or steps per chunk', check.show(recompute));
 }

@@ -1,6 +1,6 @@
 import type { NativeArray } from '../native.js';
 import type { CarriedState } from '../nn/carried_state.js';
-import type { Feed } from '../nn/feed.js';
+import type { Feed, FeedShape } from '../nn/feed.js';
 import { type Loss, recordLoss } from '../nn/loss.js';
 import type { Network } from '../nn/network.js';
 import type { Pass } from '../nn/pass.js';
@@ -8,6 +8,7 @@ import { commitStep } from '../ops/commit_step.js';
 import { globalNorm } from '../ops/global_norm.js';
 import { updateStatistics } from '../ops/update_statistics.js';
 import type { Optimizer } from '../optim/optimizer.js';
+import { compileFitting } from '../program/fitting.js';
 import { Graph } from '../program/graph.js';
 import type { Program } from '../program/program.js';
 import type { Value } from '../program/value.js';
@@ -37,7 +38,18 @@ export interface StepPlan {
  * the chunk, `attempt` and `learningRate`; outputs: `loss`, `norm`, `correct` (for classes),
  * `counted`, `state`.
  */
-export function recordTrainingStep(network: Network, feed: Feed, plan: StepPlan): Program {
+export function recordTrainingStep(network: Network, { shape }: Feed, plan: StepPlan): Program {
+  return compileFitting({
+    size: shape.size,
+    least: network.normalised ? 2 : 1,
+    record: (size) => record(network, shape.ofSize(size), plan),
+    hint: plan.recompute
+      ? 'Shorter sequences, or fewer steps per chunk in `recompute`, need less'
+      : 'Shorter sequences, or the option `recompute` of the trainer, need less',
+  });
+}
+
+function record(network: Network, feed: FeedShape, plan: StepPlan): Graph {
   const { loss: kind, optimizer, clipNorm, recompute, carried } = plan;
   const graph = new Graph(network.stream);
   network.packed.record(graph);
@@ -76,7 +88,7 @@ export function recordTrainingStep(network: Network, feed: Feed, plan: StepPlan)
   graph.output('counted', counted);
   if (correct) graph.output('correct', correct);
   graph.output('state', state);
-  return graph.compile();
+  return graph;
 }
 
 function updateMovingStatistics(network: Network, pass: Pass, state: Value): void {

@@ -5,6 +5,7 @@
 #endif
 
 #include "addon/array_wrap.h"
+#include "addon/cudnn.h"
 #include "addon/instance_data.h"
 #include "addon/probe.h"
 #include "addon/program_wrap.h"
@@ -46,6 +47,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   data->program_constructor = Napi::Persistent(ProgramWrap::Define(env));
   exports.Set("Stream", StreamWrap::Define(env));
   exports.Set("probe", Napi::Function::New<Probe>(env, "probe"));
+  exports.Set("cudnnLstm", Napi::Function::New<CudnnLstm>(env, "cudnnLstm"));
   exports.Set("counts", Napi::Function::New<Counts>(env, "counts"));
   return exports;
 }

@@ -9,17 +9,6 @@
 namespace bnlstm::addon {
 namespace {
 
-struct Facts {
-  CpuFeatures cpu = FindCpuFeatures();
-  cuda::Probe cuda = cuda::ProbeDevices();
-};
-
-/// Asking a driver takes long, and the answer does not change.
-const Facts& Known() {
-  static const Facts facts;
-  return facts;
-}
-
 Napi::Array ToArray(Napi::Env env, const std::vector<std::string>& texts) {
   Napi::Array array = Napi::Array::New(env, texts.size());
   for (size_t i = 0; i < texts.size(); ++i) array.Set(static_cast<uint32_t>(i), texts[i]);
@@ -35,12 +24,36 @@ Napi::Object ToDevice(Napi::Env env, const std::string& name, bool available,
   return device;
 }
 
+Napi::Object ToGpu(Napi::Env env, const cuda::Gpu& gpu) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("name", gpu.name);
+  object.Set("capability", std::to_string(gpu.major) + "." + std::to_string(gpu.minor));
+  object.Set("memory", static_cast<double>(gpu.memory));
+  object.Set("multiprocessors", gpu.multiprocessors);
+  return object;
+}
+
+Napi::Object ToCuda(Napi::Env env, const cuda::Probe& cuda) {
+  const cuda::Facts& facts = cuda.facts;
+  Napi::Array gpus = Napi::Array::New(env);
+  for (const cuda::Gpu& gpu : facts.gpus) gpus.Set(gpus.Length(), ToGpu(env, gpu));
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("built", facts.built);
+  object.Set("message", cuda.verdict.message);
+  object.Set("driverVersion", facts.driver_version);
+  object.Set("runtimeVersion", facts.runtime_version);
+  object.Set("cublas", facts.cublas);
+  object.Set("gpus", gpus);
+  return object;
+}
+
 }  // namespace
 
 Napi::Value Probe(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return Guarded(env, [&] {
-    const auto& [cpu, cuda] = Known();
+    static const CpuFeatures cpu = FindCpuFeatures();
+    const cuda::Probe& cuda = cuda::ProbeDevices();
     const int threads = ThreadPool::Available();
     Napi::Array devices = Napi::Array::New(env);
     const auto add = [&](const std::string& name, bool available, const std::string& why) {
@@ -51,23 +64,17 @@ Napi::Value Probe(const Napi::CallbackInfo& info) {
             (threads == 1 ? " thread" : " threads"));
     for (const cpu::InstructionSet& set : cpu::InstructionSets())
       add("cpu:" + set.name, set.kernels != nullptr, set.why);
-    add("cuda", false,
-        cuda.device_count > 0 ? "this version has no CUDA engine yet; found " + cuda.message
-                              : cuda.message);
-
-    Napi::Object gpu = Napi::Object::New(env);
-    gpu.Set("built", cuda.built);
-    gpu.Set("message", cuda.message);
-    gpu.Set("driverVersion", cuda.driver_version);
-    gpu.Set("runtimeVersion", cuda.runtime_version);
-    gpu.Set("devices", ToArray(env, cuda.devices));
+    for (const cuda::DeviceRow& row : cuda.verdict.devices) add(row.name, row.available, row.why);
+#ifdef BNLSTM_EMULATOR
+    add("emulator", true, "the CUDA engine, run by the CPU for tests");
+#endif
 
     Napi::Object result = Napi::Object::New(env);
     result.Set("devices", devices);
     result.Set("instructionSet", cpu.level);
     result.Set("instructionSets", ToArray(env, cpu.sets));
     result.Set("threads", threads);
-    result.Set("cuda", gpu);
+    result.Set("cuda", ToCuda(env, cuda));
     return result;
   });
 }

@@ -72,11 +72,13 @@ Napi::Function StreamWrap::Define(Napi::Env env) {
       {InstanceAccessor<&StreamWrap::Device>("device"),
        InstanceAccessor<&StreamWrap::ArenaBytes>("arenaBytes"),
        InstanceAccessor<&StreamWrap::ArenaGeneration>("arenaGeneration"),
-       InstanceMethod<&StreamWrap::Sizes>("sizes"), InstanceMethod<&StreamWrap::NewArray>("array"),
+       InstanceMethod<&StreamWrap::Sizes>("sizes"), InstanceMethod<&StreamWrap::Plan>("plan"),
+       InstanceMethod<&StreamWrap::Memory>("memory"),
+       InstanceMethod<&StreamWrap::NewArray>("array"),
        InstanceMethod<&StreamWrap::NewProgram>("program"),
        InstanceMethod<&StreamWrap::Submit>("submit"),
-       InstanceMethod<&StreamWrap::Profile>("profile"), InstanceMethod<&StreamWrap::Write>("write"),
-       InstanceMethod<&StreamWrap::Read>("read"),
+       InstanceMethod<&StreamWrap::Profile>("profile"), InstanceMethod<&StreamWrap::Time>("time"),
+       InstanceMethod<&StreamWrap::Write>("write"), InstanceMethod<&StreamWrap::Read>("read"),
        InstanceMethod<&StreamWrap::Orthogonal>("orthogonal"),
        InstanceMethod<&StreamWrap::Dispose>("dispose")});
 }
@@ -84,9 +86,11 @@ Napi::Function StreamWrap::Define(Napi::Env env) {
 StreamWrap::StreamWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<StreamWrap>(info) {
   Guarded(info.Env(), [&] {
     Assert(info[0].IsString() && info[1].IsObject(), "a stream needs a device and options");
-    const size_t threads = ReadCount(info[1].As<Napi::Object>().Get("threads"), "threads");
-    stream_ =
-        std::make_shared<Stream>(MakeEngine(info[0].As<Napi::String>()), static_cast<int>(threads));
+    const Napi::Object options = info[1].As<Napi::Object>();
+    const size_t threads = ReadCount(options.Get("threads"), "threads");
+    const EngineChoices choices{options.Get("tf32").ToBoolean()};
+    stream_ = std::make_shared<Stream>(MakeEngine(info[0].As<Napi::String>(), choices),
+                                       static_cast<int>(threads));
     auto& streams = InstanceData::Of(info.Env()).streams;
     std::erase_if(streams, [](const auto& known) { return known.expired(); });
     streams.push_back(stream_);
@@ -120,6 +124,27 @@ Napi::Value StreamWrap::Sizes(const Napi::CallbackInfo& info) {
     result.Set("saved", ToNumber(info.Env(), sizes.saved));
     result.Set("scratch", ToNumber(info.Env(), sizes.scratch));
     result.Set("packed", ToNumber(info.Env(), sizes.packed));
+    return result;
+  });
+}
+
+Napi::Value StreamWrap::Plan(const Napi::CallbackInfo& info) {
+  return Guarded(info.Env(), [&] {
+    const Stream& stream = Open();
+    const OpPlan plan = stream.engine().Plan(ReadOp(info[0], stream).Bind(nullptr));
+    Napi::Object result = Napi::Object::New(info.Env());
+    result.Set("name", plan.name);
+    result.Set("why", plan.why);
+    return result;
+  });
+}
+
+Napi::Value StreamWrap::Memory(const Napi::CallbackInfo& info) {
+  return Guarded(info.Env(), [&] {
+    const DeviceMemory memory = Open().engine().Memory();
+    Napi::Object result = Napi::Object::New(info.Env());
+    result.Set("free", ToNumber(info.Env(), memory.free));
+    result.Set("total", ToNumber(info.Env(), memory.total));
     return result;
   });
 }
@@ -197,6 +222,28 @@ Napi::Value StreamWrap::Profile(const Napi::CallbackInfo& info) {
     InstanceData::Of(env).completions.Start(
         env, std::move(pending), [&](Pending& kept, Stream::Done done) {
           stream.Profile(program, kept.staging.data(), std::move(done));
+        });
+  });
+}
+
+Napi::Value StreamWrap::Time(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return Promised(env, [&](Napi::Promise::Deferred deferred) {
+    Stream& stream = Open();
+    const auto program = ProgramWrap::Get(info[0], stream);
+    const auto from = ReadHostArrays(info[1], program->inputs(), "input");
+    const size_t runs = ReadHostArray(info[2], "the times").count;
+    ReadHostArray(info[2], DType::kF32, runs, "the times");
+    const Span span{program->staging_bytes(), runs * sizeof(float)};
+    Pending pending{deferred,
+                    stream_,
+                    stream.staging().Take(span.offset + span.bytes),
+                    {span},
+                    List({info[2]})};
+    program->CopyIn(from, pending.staging.data());
+    InstanceData::Of(env).completions.Start(
+        env, std::move(pending), [&](Pending& kept, Stream::Done done) {
+          stream.Time(program, kept.staging.data(), span, std::move(done));
         });
   });
 }

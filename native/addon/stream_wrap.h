@@ -24,10 +24,13 @@ class StreamWrap : public Napi::ObjectWrap<StreamWrap> {
   Napi::Value ArenaBytes(const Napi::CallbackInfo& info);
   Napi::Value ArenaGeneration(const Napi::CallbackInfo& info);
   Napi::Value Sizes(const Napi::CallbackInfo& info);
+  Napi::Value Plan(const Napi::CallbackInfo& info);
+  Napi::Value Memory(const Napi::CallbackInfo& info);
   Napi::Value NewArray(const Napi::CallbackInfo& info);
   Napi::Value NewProgram(const Napi::CallbackInfo& info);
   Napi::Value Submit(const Napi::CallbackInfo& info);
   Napi::Value Profile(const Napi::CallbackInfo& info);
+  Napi::Value Time(const Napi::CallbackInfo& info);
   Napi::Value Write(const Napi::CallbackInfo& info);
   Napi::Value Read(const Napi::CallbackInfo& info);
   Napi::Value Orthogonal(const Napi::CallbackInfo& info);

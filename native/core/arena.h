@@ -12,10 +12,9 @@ class Arena {
   size_t bytes() const { return memory_.bytes(); }
   uint64_t generation() const { return generation_; }
 
-  /// No program may be running. Throws kOutOfMemory with nothing changed, which is why the old
-  /// block is freed only once the new one is there.
-  void Grow(std::shared_ptr<const Engine> engine, size_t bytes) {
-    memory_ = Memory(std::move(engine), bytes);
+  /// No program may be running.
+  void Grow(Memory larger) {
+    memory_ = std::move(larger);
     ++generation_;
   }
   void Clear() { memory_ = Memory(); }

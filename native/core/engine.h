@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstring>
 #include <memory>
@@ -18,6 +19,16 @@ struct OpSizes {
   size_t saved = 0;
   size_t scratch = 0;
   size_t packed = 0;
+};
+
+/// Which of an engine's ways to compute an op it takes, and why that one: words for users.
+struct OpPlan {
+  std::string name, why;
+};
+
+/// Of a device, in bytes. `free` is what an allocation may hope for now; 0 and 0: not known.
+struct DeviceMemory {
+  size_t free = 0, total = 0;
 };
 
 /// What a run may be told from outside.
@@ -42,6 +53,14 @@ class Executable {
   /// early, leaving its outputs undefined, once `cancelled` is set. With `op_seconds`, an op's time
   /// is its own: on a device that runs behind the host, the device's clock between events around it.
   virtual void Run(const RunContext& context) = 0;
+  /// Runs once, for a benchmark: returns the seconds from the first op to the end of the last. A
+  /// device with a clock of its own asks that, and first drives what the ops will read out of its
+  /// caches.
+  virtual double TimedRun(const RunContext& context) {
+    const auto began = std::chrono::steady_clock::now();
+    Run(context);
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  }
 
   /// Starts a whole run: the uploads, every op, the downloads. A device that runs behind the host
   /// returns at once; at most InFlight() runs of an engine are started and not finished. Here: what an
@@ -65,9 +84,15 @@ class Engine {
   virtual std::string name() const = 0;
   /// Blob sizes of an op whose operands carry shapes but no memory.
   virtual OpSizes Sizes(const OpArguments& op) const = 0;
+  /// How it would compute such an op: a function of shapes, options and device alone.
+  virtual OpPlan Plan(const OpArguments& op) const = 0;
   /// Throws kUnsupported by the op's name for an op that this engine lacks.
   virtual std::unique_ptr<Executable> Compile(const std::vector<OpArguments>& ops) const = 0;
 
+  virtual DeviceMemory Memory() const { return {}; }
+  /// Makes room for what the runs of a program copy in and out, of so many bytes each: Start need not
+  /// allocate then. Throws kOutOfMemory with nothing changed.
+  virtual void Reserve(const std::vector<size_t>& /*copies*/) const {}
   /// Zeroed, aligned to 64 bytes. Throws kOutOfMemory.
   virtual void* Allocate(size_t bytes) const = 0;
   virtual void Free(void* memory, size_t bytes) const = 0;

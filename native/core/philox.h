@@ -34,7 +34,10 @@ struct Philox {
 
   /// Element `index` of a uniform array over [0, 1): 24 bits, exact in f32.
   BNLSTM_HOST_DEVICE float Uniform(uint64_t index) const {
-    return static_cast<float>(At(index >> 2)[index & 3] >> 8) * 0x1p-24f;
+    const Block block = At(index >> 2);
+    // Not block[index & 3]: an index that a GPU does not know when it compiles costs memory.
+    const uint32_t low = index & 1 ? block[1] : block[0], high = index & 1 ? block[3] : block[2];
+    return static_cast<float>((index & 2 ? high : low) >> 8) * 0x1p-24f;
   }
 
   /// Element `index` of a standard normal array (Box-Muller, one value per block).

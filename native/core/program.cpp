@@ -148,17 +148,31 @@ void Program::CopyIn(const std::vector<const void*>& from, std::byte* staging) c
   }
 }
 
-void Program::Start(const Arena& arena, std::byte* staging, const RunContext& context) {
-  Bind(arena);
-  std::vector<Copy> uploads, downloads;
+std::vector<size_t> Program::copies() const {
+  std::vector<size_t> copies;
+  for (const auto* transfers : {&inputs(), &outputs()}) {
+    for (const Transfer& transfer : *transfers) copies.push_back(transfer.bytes());
+  }
+  return copies;
+}
+
+std::vector<Copy> Program::Uploads(const Arena& arena, std::byte* staging) const {
+  std::vector<Copy> uploads;
   for (size_t i = 0; i < inputs().size(); ++i) {
     const Transfer& input = inputs()[i];
-    uploads.push_back(
-        {Address(input.location, arena), staging + given_[i].offset, input.bytes()});
+    uploads.push_back({Address(input.location, arena), staging + given_[i].offset, input.bytes()});
   }
+  return uploads;
+}
+
+void Program::Start(const Arena& arena, std::byte* staging, const RunContext& context) {
+  Bind(arena);
+  const std::vector<Copy> uploads = Uploads(arena, staging);
+  std::vector<Copy> downloads;
   for (size_t i = 0; i < outputs().size(); ++i) {
     const Transfer& output = outputs()[i];
-    downloads.push_back({Address(output.location, arena), staging + raw_[i].offset, output.bytes()});
+    downloads.push_back(
+        {Address(output.location, arena), staging + raw_[i].offset, output.bytes()});
   }
   executable_->Start(uploads, downloads, context);
 }
@@ -181,6 +195,19 @@ void Program::Profile(const Arena& arena, std::byte* staging, RunContext context
   auto* const times = reinterpret_cast<float*>(staging + op_times_.offset);
   std::transform(seconds.begin(), seconds.end(), times,
                  [](double each) { return static_cast<float>(1e3 * each); });
+}
+
+void Program::Time(const Arena& arena, std::byte* staging, Span milliseconds,
+                   const RunContext& context) {
+  Bind(arena);
+  for (const Copy& copy : Uploads(arena, staging)) {
+    engine_->Upload(copy.device, copy.host, copy.bytes);
+  }
+  for (size_t done = 0; done < milliseconds.bytes; done += sizeof(float)) {
+    if (context.cancelled && *context.cancelled) return;
+    const auto time = static_cast<float>(1e3 * executable_->TimedRun(context));
+    std::memcpy(staging + milliseconds.offset + done, &time, sizeof time);
+  }
 }
 
 }  // namespace bnlstm

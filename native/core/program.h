@@ -75,6 +75,9 @@ class Program {
   /// Compiles it for this arena, unless that was done. Not while it runs.
   void Bind(const Arena& arena);
 
+  /// Bytes of each value that a run copies in or out.
+  std::vector<size_t> copies() const;
+
   /// What a run needs of staging memory: all inputs as the device wants them, all outputs as the
   /// host does, and those as the device has them too where the two differ.
   size_t staging_bytes() const { return staging_bytes_; }
@@ -86,12 +89,16 @@ class Program {
   void Finish(std::byte* staging, const RunContext& context);
   /// Both, timing each op.
   void Profile(const Arena& arena, std::byte* staging, RunContext context);
+  /// Uploads, then runs as often as `milliseconds` has room for the time of each, f32 in `staging`,
+  /// beyond staging_bytes(). Nothing is downloaded.
+  void Time(const Arena& arena, std::byte* staging, Span milliseconds, const RunContext& context);
   /// Where in the staging memory a run has left each output.
   const std::vector<Span>& results() const { return results_; }
   /// Where Profile has left the milliseconds of each op, f32.
   Span op_times() const { return op_times_; }
 
  private:
+  std::vector<Copy> Uploads(const Arena& arena, std::byte* staging) const;
   Span Take(size_t bytes);
   void Check(const Location& location, DType dtype, const Shape& shape, const std::string& what);
   void Check(const Transfer& transfer, const std::string& what);

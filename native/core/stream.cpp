@@ -41,16 +41,21 @@ std::shared_ptr<Array> Stream::NewArray(size_t bytes) {
 
 std::shared_ptr<Program> Stream::NewProgram(ProgramDescription description) {
   auto program = std::make_shared<Program>(engine_, std::move(description));
-  if (program->arena_bytes() > arena_.bytes()) GrowArena(program->arena_bytes());
+  // All the memory or none: what is too much for one must not be missing for a smaller program. So
+  // the old arena is freed only once everything new is there.
+  const bool grows = program->arena_bytes() > arena_.bytes();
+  Memory larger = grows ? Memory(engine_, program->arena_bytes()) : Memory();
+  engine_->Reserve(program->copies());
+  if (grows) GrowArena(std::move(larger));
   program->Bind(arena_);
   return program;
 }
 
 /// Every program is compiled anew before it runs again: the generation has changed.
-void Stream::GrowArena(size_t bytes) {
+void Stream::GrowArena(Memory larger) {
   std::unique_lock lock(mutex_);  // held, so that no job starts before the memory has changed
   drained_.wait(lock, [this] { return jobs_.empty() && !running_; });
-  arena_.Grow(engine_, bytes);
+  arena_.Grow(std::move(larger));
 }
 
 void Stream::Dispose(const std::shared_ptr<Array>& array) {
@@ -92,6 +97,14 @@ void Stream::Run(std::shared_ptr<Program> program, std::byte* staging, Done done
 void Stream::Profile(std::shared_ptr<Program> program, std::byte* staging, Done done) {
   Queue({[this, program = std::move(program), staging] {
            program->Profile(arena_, staging, RunContext{threads_, &cancelled_});
+         },
+         std::move(done)});
+}
+
+void Stream::Time(std::shared_ptr<Program> program, std::byte* staging, Span milliseconds,
+                  Done done) {
+  Queue({[this, program = std::move(program), staging, milliseconds] {
+           program->Time(arena_, staging, milliseconds, RunContext{threads_, &cancelled_});
          },
          std::move(done)});
 }

@@ -64,6 +64,8 @@ class Stream {
   void Run(std::shared_ptr<Program> program, std::byte* staging, Done done);
   /// As Run, and `staging` gets the times of the ops too.
   void Profile(std::shared_ptr<Program> program, std::byte* staging, Done done);
+  /// Times runs of it: see Program::Time.
+  void Time(std::shared_ptr<Program> program, std::byte* staging, Span milliseconds, Done done);
   void Write(std::shared_ptr<Array> array, size_t offset, const std::byte* from, size_t bytes,
              Done done);
   void Read(std::shared_ptr<Array> array, size_t offset, std::byte* into, size_t bytes, Done done);
@@ -87,7 +89,7 @@ class Stream {
   void Finish(Job& job);
   std::optional<Fault> Attempt(const Job& job, const std::function<void()>& work);
   Fault Poisoned() const;
-  void GrowArena(size_t bytes);
+  void GrowArena(Memory larger);
 
   const std::shared_ptr<const Engine> engine_;
   const int threads_;

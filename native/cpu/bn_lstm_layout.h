@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/carver.h"
 #include "cpu/words.h"
 #include "ops/bn_lstm.h"
 #include "ops/bn_lstm_pack.h"
@@ -152,25 +153,6 @@ class AlignedFloats {
 
  private:
   std::vector<float> room_;
-};
-
-/// Hands out consecutive pieces of a blob; run once over null to learn the size.
-class Carver {
- public:
-  explicit Carver(uint8_t* base) : base_(base) {}
-  uint8_t* Bytes(size_t count) {
-    const size_t at = bytes_;
-    bytes_ += (count + 63) / 64 * 64;
-    return base_ ? base_ + at : nullptr;
-  }
-  float* Floats(int64_t count) {
-    return reinterpret_cast<float*>(Bytes(static_cast<size_t>(count) * sizeof(float)));
-  }
-  size_t bytes() const { return bytes_; }
-
- private:
-  uint8_t* base_;
-  size_t bytes_ = 0;
 };
 
 }  // namespace bnlstm::cpu

@@ -10,12 +10,14 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <functional>
 #include <map>
 #include <new>
 #include <utility>
 
 #include "core/thread_pool.h"
+#include "cpu/instruction_sets.h"
 #include "cpu/kernels.h"
 #include "cpu/simd/kernels.h"
 
@@ -26,10 +28,11 @@ namespace {
 struct Entry {
   std::function<void(const Context&)> (*bind)(const OpArguments&);
   OpSizes (*sizes)(const OpArguments&, const Kernels&);
+  bool products;  // it multiplies matrices, which is what instruction sets differ in
 };
 
 template <class Op>
-Entry EntryFor() {
+Entry EntryFor(bool products = false) {
   return {[](const OpArguments& arguments) -> std::function<void(const Context&)> {
             return [op = Op(arguments)](const Context& context) { cpu::Run(op, context); };
           },
@@ -39,16 +42,17 @@ Entry EntryFor() {
             } else {
               return {};
             }
-          }};
+          },
+          products};
 }
 
 const std::map<std::string, Entry>& Entries() {
   static const std::map<std::string, Entry> entries{
       {"add", EntryFor<ops::Add>()},
       {"adam", EntryFor<ops::Adam>()},
-      {"bnLstm", EntryFor<ops::BnLstm>()},
-      {"bnLstmBackward", EntryFor<ops::BnLstmBackward>()},
-      {"bnLstmPack", EntryFor<ops::BnLstmPack>()},
+      {"bnLstm", EntryFor<ops::BnLstm>(true)},
+      {"bnLstmBackward", EntryFor<ops::BnLstmBackward>(true)},
+      {"bnLstmPack", EntryFor<ops::BnLstmPack>(true)},
       {"carryState", EntryFor<ops::CarryState>()},
       {"carryStateBackward", EntryFor<ops::CarryStateBackward>()},
       {"cast", EntryFor<ops::Cast>()},
@@ -65,8 +69,8 @@ const std::map<std::string, Entry>& Entries() {
       {"keepState", EntryFor<ops::KeepState>()},
       {"lastStep", EntryFor<ops::LastStep>()},
       {"lastStepBackward", EntryFor<ops::LastStepBackward>()},
-      {"linear", EntryFor<ops::Linear>()},
-      {"linearBackward", EntryFor<ops::LinearBackward>()},
+      {"linear", EntryFor<ops::Linear>(true)},
+      {"linearBackward", EntryFor<ops::LinearBackward>(true)},
       {"meanSquaredError", EntryFor<ops::MeanSquaredError>()},
       {"meanSquaredErrorBackward", EntryFor<ops::MeanSquaredErrorBackward>()},
       {"rmsprop", EntryFor<ops::RmsProp>()},
@@ -138,15 +142,37 @@ void AskForLargePages([[maybe_unused]] void* memory, [[maybe_unused]] size_t byt
 #endif
 }
 
+/// A value of /proc/meminfo, or 0.
+size_t MemoryInfo(const std::string& name) {
+  std::ifstream file("/proc/meminfo");
+  for (std::string line; std::getline(file, line);) {
+    if (line.rfind(name + ":", 0) != 0) continue;
+    return std::strtoull(line.c_str() + name.size() + 1, nullptr, 10) << 10;
+  }
+  return 0;
+}
+
+/// Of the machine: what a container's limit leaves is not known here.
+DeviceMemory HostMemory() { return {MemoryInfo("MemAvailable"), MemoryInfo("MemTotal")}; }
+
 class CpuEngine : public Engine {
  public:
   explicit CpuEngine(const Kernels& kernels) : kernels_(kernels) {}
 
   std::string name() const override { return std::string("cpu:") + kernels_.name; }
   OpSizes Sizes(const OpArguments& op) const override { return EntryOf(op).sizes(op, kernels_); }
+  OpPlan Plan(const OpArguments& op) const override {
+    if (!EntryOf(op).products) return {"plain C++", "it multiplies no matrices"};
+    for (const InstructionSet& set : InstructionSets()) {
+      if (set.kernels && kernels_.name == set.name) return {set.name, set.why};
+    }
+    return {kernels_.name, "it was asked for"};
+  }
   std::unique_ptr<Executable> Compile(const std::vector<OpArguments>& ops) const override {
     return std::make_unique<OpList>(ops, kernels_);
   }
+
+  DeviceMemory Memory() const override { return HostMemory(); }
 
   // calloc gets large blocks from the system, zero and untouched. The address that it gave is kept
   // just below the aligned one: blocks of malloc are aligned well enough to leave room for it.

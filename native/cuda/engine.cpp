@@ -14,6 +14,7 @@ namespace {
 struct Entry {
   Call (*bind)(const OpArguments&);
   OpSizes (*sizes)(const OpArguments&);
+  OpPlan (*plan)(const OpArguments&);
 };
 
 template <class Op>
@@ -31,6 +32,13 @@ Entry EntryFor() {
               return cuda::Sizes(Op(arguments));
             } else {
               return {};
+            }
+          },
+          [](const OpArguments& arguments) -> OpPlan {
+            if constexpr (requires(const Op& op) { cuda::Plan(op); }) {
+              return cuda::Plan(Op(arguments));
+            } else {
+              return {"single", "the engine has one way to compute it"};
             }
           }};
 }
@@ -89,12 +97,20 @@ class CudaEngine : public Engine {
 #endif
   }
   OpSizes Sizes(const OpArguments& op) const override { return EntryOf(op).sizes(op); }
+  OpPlan Plan(const OpArguments& op) const override { return EntryOf(op).plan(op); }
   std::unique_ptr<Executable> Compile(const std::vector<OpArguments>& ops) const override {
     std::vector<Call> calls;
     for (const OpArguments& op : ops) calls.push_back(EntryOf(op).bind(op));
     return std::make_unique<GraphExecutable>(queue_, std::move(calls));
   }
 
+  bnlstm::DeviceMemory Memory() const override {
+    queue_->Use();
+    bnlstm::DeviceMemory memory;
+    Check(cudaMemGetInfo(&memory.free, &memory.total), "cudaMemGetInfo");
+    return memory;
+  }
+  void Reserve(const std::vector<size_t>& copies) const override { ReserveSlots(*queue_, copies); }
   void* Allocate(size_t bytes) const override { return queue_->Allocate(bytes); }
   void Free(void* memory, size_t) const override { queue_->Free(memory); }
   void Upload(void* device, const void* host, size_t bytes) const override {

@@ -16,6 +16,9 @@ struct Call {
   size_t workspace_bytes = 0;
 };
 
+/// Makes the queue's slots large enough for runs that copy values of so many bytes in and out.
+void ReserveSlots(Queue& queue, const std::vector<size_t>& copies);
+
 /// The ops of a program as one CUDA graph, captured once and replayed at every run: nothing that
 /// changes between runs may be among the arguments of a launch.
 class GraphExecutable : public Executable {
@@ -26,6 +29,7 @@ class GraphExecutable : public Executable {
 
   /// Op by op, without the graph, where times are asked for; else as a whole.
   void Run(const RunContext& context) override;
+  double TimedRun(const RunContext& context) override;
   void Start(const std::vector<Copy>& uploads, const std::vector<Copy>& downloads,
              const RunContext& context) override;
   void Finish() override;

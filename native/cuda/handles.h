@@ -46,20 +46,20 @@ class Event {
 };
 
 /// Device memory of a stream, which frees it once what is enqueued there has run.
-class DeviceMemory {
+class Buffer {
  public:
-  DeviceMemory() = default;
-  DeviceMemory(cudaStream_t stream, size_t bytes) : stream_(stream), bytes_(bytes) {
+  Buffer() = default;
+  explicit Buffer(cudaStream_t stream, size_t bytes) : stream_(stream), bytes_(bytes) {
     if (bytes > 0) Check(cudaMallocAsync(&data_, bytes, stream), "cudaMallocAsync");
   }
-  DeviceMemory(DeviceMemory&& other) noexcept { *this = std::move(other); }
-  DeviceMemory& operator=(DeviceMemory&& other) noexcept {
+  Buffer(Buffer&& other) noexcept { *this = std::move(other); }
+  Buffer& operator=(Buffer&& other) noexcept {
     std::swap(stream_, other.stream_);
     std::swap(data_, other.data_);
     std::swap(bytes_, other.bytes_);
     return *this;
   }
-  ~DeviceMemory() {
+  ~Buffer() {
     if (data_) cudaFreeAsync(data_, stream_);
   }
   std::byte* data() const { return static_cast<std::byte*>(data_); }

@@ -33,6 +33,9 @@ void Run(const ops::BnLstmPack& op, const Context& context);
 OpSizes Sizes(const ops::BnLstm& op);
 OpSizes Sizes(const ops::BnLstmBackward& op);
 OpSizes Sizes(const ops::BnLstmPack& op);
+/// Which plan serves the op, and why. One so far: by steps, for any shape.
+OpPlan Plan(const ops::BnLstm& op);
+OpPlan Plan(const ops::BnLstmBackward& op);
 
 void Run(const ops::Linear& op, const Context& context);
 void Run(const ops::LinearBackward& op, const Context& context);

@@ -57,30 +57,39 @@ void Queue::Download(void* host, const void* device, size_t bytes) {
   down.Synchronize();
 }
 
-DeviceMemory Queue::NewMemory(size_t bytes) {
-  DeviceMemory memory(memory_, bytes);
+Buffer Queue::NewMemory(size_t bytes) {
+  Buffer memory(memory_, bytes);
   memory_.Synchronize();  // or another stream might use it before it is there
   return memory;
 }
 
 void Queue::Reserve(size_t workspace_bytes, size_t slot_bytes) {
   if (workspace_bytes > workspace_.bytes()) {
-    DeviceMemory larger = NewMemory(workspace_bytes);
+    Buffer larger = NewMemory(workspace_bytes);
     Wait();
     workspace_ = std::move(larger);
   }
-  for (Slot& slot : slots_) {
-    if (slot_bytes <= slot.memory.bytes()) continue;
-    DeviceMemory larger = NewMemory(slot_bytes);
-    Wait();
-    slot.memory = std::move(larger);
-  }
+  if (slot_bytes <= slots_[0].memory.bytes()) return;
+  Buffer larger[kSlots];
+  for (Buffer& memory : larger) memory = NewMemory(slot_bytes);  // all, or none has changed
+  Wait();
+  for (size_t i = 0; i < kSlots; ++i) slots_[i].memory = std::move(larger[i]);
 }
 
 void Queue::Wait() const {
   up.Synchronize();
   compute.Synchronize();
   down.Synchronize();
+}
+
+void Queue::ClearCache() {
+  if (cache_.bytes() == 0) {
+    int bytes = 0;
+    Check(cudaDeviceGetAttribute(&bytes, cudaDevAttrL2CacheSize, device_),
+          "cudaDeviceGetAttribute");
+    cache_ = NewMemory(2 * static_cast<size_t>(bytes));
+  }
+  Check(cudaMemsetAsync(cache_.data(), 0, cache_.bytes(), compute), "cudaMemsetAsync");
 }
 
 Context Queue::context() const {

@@ -25,7 +25,7 @@ class Queue {
   struct Slot {
     Event uploaded{cudaEventDisableTiming}, computed{cudaEventDisableTiming},
         done{cudaEventDisableTiming};
-    DeviceMemory memory;
+    Buffer memory;
   };
 
   Queue(int device, bool tf32);
@@ -44,6 +44,9 @@ class Queue {
   /// Makes what is shared at least as large. Waits for what is in flight if it has to grow.
   void Reserve(size_t workspace_bytes, size_t slot_bytes);
 
+  /// Writes more on `compute` than the second-level cache holds.
+  void ClearCache();
+
   /// Where ops are enqueued: on `record`, captured or one by one.
   Context context() const;
 
@@ -61,12 +64,12 @@ class Queue {
 
  private:
   void Wait() const;
-  DeviceMemory NewMemory(size_t bytes);
+  Buffer NewMemory(size_t bytes);
 
   int multiprocessors_ = 0;
   const Stream memory_;  // of allocations: never captured, and nothing waits for programs there
   Blas blas_;
-  DeviceMemory workspace_;
+  Buffer workspace_, cache_;  // cache_: made when it is first cleared
   Slot slots_[kSlots];
   size_t taken_ = 0, released_ = 0;
 };

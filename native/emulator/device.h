@@ -67,24 +67,31 @@ inline uint32_t RoundToBf16Pair(float low, float high) {
 /// rows of columns 2t + 8 and 2t + 9; of b: rows 2t and 2t + 1, then 2t + 8 and 2t + 9, of column g;
 /// of d: columns 2t and 2t + 1 of row g, then of row g + 8.
 inline void MultiplyTiles(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
-  struct Words6 {
+  struct Fragments {
     uint32_t a[4], b[2];
   };
-  const Words6 mine = {{a[0], a[1], a[2], a[3]}, {b[0], b[1]}};
+  const Fragments mine = {{a[0], a[1], a[2], a[3]}, {b[0], b[1]}};
   const auto* box = emulator::Exchange(emulator::Collective::kMultiplyTiles, mine);
-  const auto half = [](uint32_t pair, int which) {
-    return FromBf16(static_cast<uint16_t>(pair >> 16 * which));
-  };
   const int lane = ThreadIndex() % emulator::Warp::kLanes, g = lane / 4, t = lane % 4;
-  for (int k = 0; k < 16; ++k) {
-    const int part = k / 8, of = k % 8 / 2, which = k % 2;
-    Words6 rows, columns[2];
-    std::memcpy(&rows, box[4 * g + of], sizeof rows);
-    std::memcpy(&columns[0], box[4 * (2 * t) + of], sizeof rows);
-    std::memcpy(&columns[1], box[4 * (2 * t + 1) + of], sizeof rows);
+  float rows[2][16], columns[2][16];
+  const auto unpack = [](float* to, uint32_t pair) {
+    to[0] = FromBf16(static_cast<uint16_t>(pair));
+    to[1] = FromBf16(static_cast<uint16_t>(pair >> 16));
+  };
+  for (int of = 0; of < 4; ++of) {
+    Fragments row, column[2];
+    std::memcpy(&row, box[4 * g + of], sizeof row);
+    std::memcpy(&column[0], box[4 * (2 * t) + of], sizeof row);
+    std::memcpy(&column[1], box[4 * (2 * t + 1) + of], sizeof row);
     for (int i = 0; i < 4; ++i) {
-      d[i] += half(rows.a[i / 2 + 2 * part], which) * half(columns[i % 2].b[part], which);
+      unpack(rows[i % 2] + 2 * of + 8 * (i / 2), row.a[i]);
+      unpack(columns[i % 2] + 2 * of + 8 * (i / 2), column[i % 2].b[i / 2]);
     }
+  }
+  for (int i = 0; i < 4; ++i) {
+    float sum = d[i];
+    for (int k = 0; k < 16; ++k) sum += rows[i / 2][k] * columns[i % 2][k];
+    d[i] = sum;
   }
 }
 

@@ -19,7 +19,7 @@ cudaError_t CheckDevice(int device) { return device == 0 ? cudaSuccess : cudaErr
 int Attribute(cudaDeviceAttr attribute) {
   switch (attribute) {
     case cudaDevAttrMaxThreadsPerBlock:
-      return 1024;
+      return bnlstm::emulator::kMostThreads;
     case cudaDevAttrMaxSharedMemoryPerBlock:
       return 48 << 10;
     case cudaDevAttrMultiProcessorCount:
@@ -27,17 +27,17 @@ int Attribute(cudaDeviceAttr attribute) {
     case cudaDevAttrL2CacheSize:
       return kL2Bytes;
     case cudaDevAttrMaxThreadsPerMultiProcessor:
-      return 2048;
+      return bnlstm::emulator::kThreadsOfMultiprocessor;
     case cudaDevAttrComputeCapabilityMajor:
       return kMajor;
     case cudaDevAttrComputeCapabilityMinor:
       return kMinor;
     case cudaDevAttrMaxSharedMemoryPerMultiprocessor:
-      return 164 << 10;
+      return static_cast<int>(bnlstm::emulator::kSharedOfMultiprocessor);
     case cudaDevAttrCooperativeLaunch:
       return 1;
     case cudaDevAttrMaxSharedMemoryPerBlockOptin:
-      return 163 << 10;
+      return static_cast<int>(bnlstm::emulator::kMostShared);
     case cudaDevAttrMemoryPoolsSupported:
       return 1;
   }

@@ -8,6 +8,8 @@
 #endif
 #if !(defined(__x86_64__) && defined(__ELF__))
 #define BNLSTM_FIBER_UCONTEXT
+#endif
+#ifdef BNLSTM_FIBER_UCONTEXT
 #include <ucontext.h>
 #endif
 

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -12,6 +13,7 @@
 #include "emulator/fail.h"
 #include "emulator/random.h"
 #include "emulator/relaxed.h"
+#include "emulator/settings.h"
 
 namespace bnlstm::emulator {
 
@@ -26,6 +28,8 @@ struct Grid {
   const std::function<void()>* body = nullptr;
   int threads = 0;
   size_t shared_bytes = 0;
+  size_t most_active = 0;  // blocks that the device holds at once
+  size_t turns = 0;
   std::vector<int64_t> waiting;  // indices of blocks that have not started, the next one last
   std::vector<Block*> active;    // started, and not all of their threads have returned
   int64_t idle_spins = 0;        // since any thread got on
@@ -81,7 +85,19 @@ std::string State(const Thread& thread) {
       first = i;
     }
   }
+  if (!grid.waiting.empty()) {
+    text += "\n  " + std::to_string(grid.waiting.size()) + " blocks have not started";
+  }
   Fail(text);
+}
+
+/// Blocks that spin wait for ever if those that they wait for find no place.
+size_t MostActive(int threads, size_t shared_bytes) {
+  constexpr size_t kMostBlocks = 32;  // of a multiprocessor
+  size_t blocks =
+      std::min(kMostBlocks, size_t{kThreadsOfMultiprocessor} / static_cast<size_t>(threads));
+  if (shared_bytes > 0) blocks = std::min(blocks, kSharedOfMultiprocessor / shared_bytes);
+  return std::max<size_t>(1, blocks) * static_cast<size_t>(settings.multiprocessors);
 }
 
 /// In which order threads run until they wait: by warps, each in either direction from any lane.
@@ -166,8 +182,12 @@ Thread* NextInBlock(Thread* from) {
 /// Of any block, as chance has it; null if there is none. Threads that spin may look again.
 Thread* NextAnywhere() {
   PublishStores();
-  const size_t choices = grid.active.size() + (grid.waiting.empty() ? 0 : 1);
-  const size_t start = choices < 2 ? 0 : RandomBelow(choices);
+  const bool start_one = !grid.waiting.empty() && grid.active.size() < grid.most_active;
+  const size_t choices = grid.active.size() + (start_one ? 1 : 0);
+  // By turns where nothing is random: a block that spins must not keep the others from running.
+  const size_t start = choices < 2          ? 0
+                       : settings.seed == 0 ? grid.turns++ % choices
+                                            : RandomBelow(choices);
   for (size_t i = 0; i < choices; ++i) {
     const size_t choice = (start + i) % choices;
     Block* const block = choice < grid.active.size() ? grid.active[choice] : StartBlock();
@@ -297,6 +317,8 @@ void RunGrid(int64_t blocks, int threads, size_t shared_bytes, const std::functi
   grid.body = &body;
   grid.threads = threads;
   grid.shared_bytes = shared_bytes;
+  grid.most_active = MostActive(threads, shared_bytes);
+  grid.turns = 0;
   grid.idle_spins = 0;
   block_count = blocks;
   grid.waiting.resize(static_cast<size_t>(blocks));

@@ -7,6 +7,12 @@
 
 namespace bnlstm::emulator {
 
+// Of the device, as of one of compute capability 8.0.
+constexpr int kMostThreads = 1024;  // of a block
+constexpr int kThreadsOfMultiprocessor = 2048;
+constexpr size_t kSharedOfMultiprocessor = 164 << 10;
+constexpr size_t kMostShared = 163 << 10;  // of a block that asked for so much
+
 /// See control.h. Guarded by the emulator's lock.
 struct Settings {
   uint64_t seed = 1;

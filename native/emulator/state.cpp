@@ -48,11 +48,14 @@ Locked::Locked() : lock_(State_().mutex) {}
 State* Locked::operator->() const { return &State_(); }
 State& Locked::operator*() const { return State_(); }
 
-cudaError_t Enter() {
+cudaError_t Enter(State& state) {
   const bool fails = ++settings.calls == settings.failing_call;
   if (settings.lost != cudaSuccess) return settings.lost;
   if (!fails) return cudaSuccess;
-  if (settings.sticky) settings.lost = settings.failure;
+  if (settings.sticky) {
+    settings.lost = settings.failure;
+    state.DropAll();
+  }
   return settings.failure;
 }
 
@@ -74,11 +77,23 @@ bool State::RunSome() {
 void State::RunUntil(const std::function<bool()>& done) {
   while (!done()) {
     if (!RunSome()) Fail("streams wait for each other");
+    // Calls of other threads may come in between, as they do where a device works for itself.
+    mutex.unlock();
+    mutex.lock();
   }
 }
 
 void State::RunAll() {
   while (RunSome()) {
+  }
+}
+
+void State::DropAll() {
+  for (const cudaStream_t stream : streams) {
+    for (const Work& work : stream->queue) {
+      if (work.record != nullptr) work.record->done = true;
+    }
+    stream->queue.clear();
   }
 }
 

@@ -72,6 +72,7 @@ struct State {
   bool RunSome();  // one piece of work, of any stream that has some; false if there is none
   void RunUntil(const std::function<bool()>& done);
   void RunAll();
+  void DropAll();  // as when the device is lost
   cudaError_t Add(cudaStream_t stream, Work work);
   /// A call that might wait for the device, which captures forbid: they become invalid.
   cudaError_t RefuseInCapture();
@@ -89,7 +90,7 @@ class Locked {
 };
 
 /// Counts a call, and gives the error that it is to fail with.
-cudaError_t Enter();
+cudaError_t Enter(State& state);
 /// Notes an error for cudaGetLastError.
 cudaError_t Leave(cudaError_t error);
 
@@ -97,7 +98,7 @@ cudaError_t Leave(cudaError_t error);
 template <class Body>
 cudaError_t Call(const Body& body) {
   const Locked state;
-  cudaError_t error = Enter();
+  cudaError_t error = Enter(*state);
   if (error == cudaSuccess) error = body(*state);
   return Leave(error);
 }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "emulator/grid.h"
+#include "emulator/settings.h"
 #include "emulator/state.h"
 
 using bnlstm::emulator::Call;
@@ -155,8 +156,6 @@ cudaError_t Launch(cudaStream_t stream, int64_t blocks, int threads, size_t shar
                    std::function<void()> body) {
   return Call([&](State& state) {
     constexpr int64_t kMostBlocks = 0x7fffffff;
-    constexpr int kMostThreads = 1024;
-    constexpr size_t kMostShared = 163 << 10;
     if (blocks < 1 || blocks > kMostBlocks || threads < 1 || threads > kMostThreads) {
       return cudaErrorInvalidConfiguration;
     }

@@ -8,7 +8,7 @@ import { floor, matrixFlops } from '../../lib/cli/bench/floor.js';
 import { planBench } from '../../lib/cli/bench/plan.js';
 import { record } from '../../lib/cli/bench/record.js';
 import { formatMs, header, tableLine } from '../../lib/cli/bench/table.js';
-import { measure, summary } from '../../lib/cli/bench/timing.js';
+import { measure, summary, wallTime } from '../../lib/cli/bench/timing.js';
 import { type Recipe, workloads } from '../../lib/cli/bench/workloads.js';
 import { type NativeStream, native } from '../../lib/native.js';
 
@@ -148,7 +148,7 @@ describe('timing', () => {
     let runs = 0;
     const slow = async () => {
       runs += 1;
-      await new Promise((resolve) => setTimeout(resolve, 250));
+      return wallTime(() => new Promise((resolve) => setTimeout(resolve, 250)));
     };
     await measure(slow, { repeats: 5, seconds: 0.001 });
     expect(runs).toBe(2); // one to warm up

@@ -3,7 +3,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { load, VERSION } from '../../lib/index.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -56,8 +56,8 @@ describe('bnlstm', () => {
   });
 
   it.each([
-    [['dmeo'], 'command: expected one of demo, doctor, bench cpu, help, got "dmeo"'],
-    [['bench'], 'command: expected one of demo, doctor, bench cpu, help, got "bench"'],
+    [['dmeo'], 'command: expected one of demo, doctor, bench cpu, bench gpu, help, got "dmeo"'],
+    [['bench'], 'command: expected one of demo, doctor, bench cpu, bench gpu, help, got "bench"'],
     [['demo', '--minutes', '0'], '--minutes: expected a finite number > 0, got 0'],
     [
       ['demo', '--order', 'random'],
@@ -80,8 +80,8 @@ describe('bnlstm doctor', () => {
     for (const line of [
       /^Package {7}bnlstm \d/m,
       /^Node\.js {7}v\d/m,
-      /^Device {8}cpu:\w+, for `auto`/m,
-      /^ +cuda: not available: /m,
+      /^Device {8}(cpu|cuda):\w+, for `auto`: ./m,
+      /^ +cuda(:0)?: (not )?available: ./m,
       /^Instructions {2}\S/m,
       /^Threads {7}\d+/m,
       /^CUDA {10}(not )?built: /m,
@@ -94,10 +94,25 @@ describe('bnlstm doctor', () => {
     const { stdout } = await bnlstm(['doctor', '--json', '--device', 'cpu:portable']);
     expect(JSON.parse(stdout)).toMatchObject({
       version: VERSION,
-      device: { asked: 'cpu:portable', chosen: 'cpu:portable' },
+      device: {
+        asked: 'cpu:portable',
+        chosen: 'cpu:portable',
+        why: "'cpu:portable' was asked for",
+      },
+      devices: expect.arrayContaining([
+        { name: 'cpu:portable', available: true, why: expect.any(String) },
+      ]),
+      cuda: { built: expect.any(Boolean), message: expect.any(String), gpus: expect.any(Array) },
       machine: { node: process.version, threads: expect.any(Number) },
       selfTest: { ok: true, dtype: 'f32', worst: { error: expect.any(Number) } },
     });
+  });
+
+  it('takes BNLSTM_DEVICE for `auto`', async () => {
+    vi.stubEnv('BNLSTM_DEVICE', 'cpu:portable');
+    const { stdout } = await bnlstm(['doctor']);
+    vi.unstubAllEnvs();
+    expect(stdout).toContain("cpu:portable, for `auto`: BNLSTM_DEVICE is 'cpu:portable'");
   });
 
   it('says which device is not there', async () => {

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import typescript from 'typescript';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -99,9 +99,9 @@ describe('README.md', () => {
   );
 
   it('links to files that are there', async () => {
-    for (const file of ['README.md', 'CONTRIBUTING.md']) {
+    for (const file of ['README.md', 'CONTRIBUTING.md', 'docs/cuda.md']) {
       for (const [, link] of (await read(file)).matchAll(/\]\((?!https?:)([^)#]+)\)/g)) {
-        await expect(read(link), link).resolves.toBeTruthy();
+        await expect(read(join(dirname(file), link)), link).resolves.toBeTruthy();
       }
     }
   });
@@ -118,6 +118,24 @@ describe('docs/long-sequences.md', async () => {
 
   it('shows three of them', () => {
     expect(pages).toHaveLength(3);
+  });
+});
+
+describe('docs/cuda.md', async () => {
+  const text = await read('docs/cuda.md');
+
+  it('shows code that runs', async () => {
+    const [block, ...others] = blocksOf(text);
+    expect(others).toEqual([]);
+    const { code, out } = await runModule(block);
+    expect(code, out).toBe(0);
+    expect(out).toMatch(/^a training step on \S+, 100 x 784 steps: [\d ]+ B$/m);
+  });
+
+  it('names files that exist', async () => {
+    for (const [, file] of text.matchAll(/`((?:native|test)\/[\w/.]+\.(?:ts|cpp))`/g)) {
+      await expect(read(file), file).resolves.toBeTruthy();
+    }
   });
 });
 

@@ -179,6 +179,24 @@ describe('profile', () => {
   });
 });
 
+describe('time', () => {
+  it('times as many runs as there is room for', async () => {
+    const stream = open();
+    const program = stream.program(plusTen(40, 17));
+    const inputs = [new Float32Array(40 * 17).fill(1), new Int32Array(17).fill(40)];
+    const times = Float32Array.of(-1, -1, -1, -1);
+    await stream.time(program, inputs, times.subarray(1));
+    expect(times[0]).toBe(-1);
+    for (const ms of times.subarray(1)) expect(ms).toBeGreaterThan(0);
+    const time = (ms: unknown) => thrown(() => stream.time(program, inputs, ms as Float32Array));
+    expect(time(new Int32Array(3))).toBe('ERR_BNLSTM_ARGUMENT');
+    expect(time(undefined)).toBe('ERR_BNLSTM_ARGUMENT');
+    const slowly = rejection(stream.time(stream.program(slow()), [], new Float32Array(9)));
+    stream.dispose();
+    expect(await slowly).toBe('ERR_BNLSTM_DISPOSED');
+  });
+});
+
 describe('orthogonal', () => {
   const matrix = (rows: number, columns: number) => {
     const words = { seedLow: 1, seedHigh: 0, stream: 2, attempt: 3 };
@@ -403,7 +421,10 @@ describe('probe', () => {
     const available = new Map(probe.devices.map((device) => [device.name, device.available]));
     expect(available.get('cpu')).toBe(true);
     expect(available.get('cpu:portable')).toBe(true);
-    expect(available.get('cuda')).toBe(false);
+    const gpus = probe.cuda.gpus.map((_, number) => `cuda:${number}`);
+    const named = [...available.keys()].filter((name) => name.startsWith('cuda'));
+    expect(named).toEqual(gpus.length > 0 ? gpus : ['cuda']);
+    if (gpus.length === 0) expect(available.get('cuda')).toBe(false);
     for (const { why } of probe.devices) expect(why).not.toBe('');
     expect(probe.threads).toBeGreaterThanOrEqual(1);
     expect(probe.instructionSet).not.toBe('');
@@ -411,7 +432,9 @@ describe('probe', () => {
 
   it('knows no other device', () => {
     const make = (device: string) => thrown(() => new (native().Stream)(device, { threads: 0 }));
-    expect(make('cuda:0')).toBe('ERR_BNLSTM_DEVICE');
+    expect(make('cuda:99')).toBe('ERR_BNLSTM_DEVICE');
+    expect(make('cuda:x')).toBe('ERR_BNLSTM_DEVICE');
+    expect(make('cudax')).toBe('ERR_BNLSTM_DEVICE');
     expect(make('toaster')).toBe('ERR_BNLSTM_DEVICE');
     const portable = new (native().Stream)('cpu:portable', { threads: 0 });
     expect(portable.device).toBe('cpu:portable');

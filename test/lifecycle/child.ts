@@ -35,17 +35,24 @@ const slowBatch = async (trainer, seconds) => {
 };
 `;
 
-/** Runs a module in a process of its own: what aborts or hangs there fails one test, by name. */
+/**
+ * Runs a module in a process of its own: what aborts or hangs there fails one test, by name.
+ * `addressSpace`: KiB that it may have; `env`: more of its environment.
+ */
 export function runChild(
   code: string,
   nodeArguments: readonly string[] = [],
+  { addressSpace, env }: { readonly addressSpace?: number; readonly env?: NodeJS.ProcessEnv } = {},
 ): Promise<ChildResult> {
+  const limit = addressSpace === undefined ? '' : `ulimit -v ${addressSpace} && `;
+  const node = [process.execPath, ...nodeArguments, '--input-type=module', '-e', prelude + code];
   return new Promise((resolve) => {
-    const child = spawn(
-      process.execPath,
-      [...nodeArguments, '--input-type=module', '-e', prelude + code],
-      { cwd: directory, timeout: 100_000, killSignal: 'SIGKILL' },
-    );
+    const child = spawn('sh', ['-c', `${limit}exec "$@"`, 'sh', ...node], {
+      cwd: directory,
+      env: { ...process.env, ...env },
+      timeout: 100_000,
+      killSignal: 'SIGKILL',
+    });
     let stdout = '';
     let stderr = '';
     child.stdout.on('data', (data) => (stdout += data));

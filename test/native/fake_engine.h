@@ -23,9 +23,12 @@ class FakeEngine : public Engine {
   mutable std::atomic<int> compiled{0};
   mutable std::atomic<int64_t> allocated{0};  // bytes that were not freed
   mutable std::atomic<bool> hanging{false};
+  mutable std::vector<size_t> reserved;  // copies of the last program
+  size_t copies_limit = SIZE_MAX;        // bytes of them together
 
   std::string name() const override { return "fake"; }
   OpSizes Sizes(const OpArguments&) const override { return {1, 2, 3}; }
+  OpPlan Plan(const OpArguments& op) const override { return {op.name, "there is no other"}; }
 
   std::unique_ptr<Executable> Compile(const std::vector<OpArguments>& ops) const override {
     for (const OpArguments& op : ops) {
@@ -35,6 +38,12 @@ class FakeEngine : public Engine {
     return std::make_unique<List>(*this, ops);
   }
 
+  void Reserve(const std::vector<size_t>& copies) const override {
+    size_t bytes = 0;
+    for (const size_t each : copies) bytes += each;
+    if (bytes > copies_limit) throw Error(kOutOfMemory, "the fake has no room for copies");
+    reserved = copies;
+  }
   void* Allocate(size_t bytes) const override {
     if (bytes > limit_) throw Error(kOutOfMemory, "the fake has not so much memory");
     allocated += static_cast<int64_t>(bytes);

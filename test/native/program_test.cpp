@@ -112,6 +112,26 @@ TEST(ProgramProfilesEachOp) {
   CHECK((read(program->op_times()) == std::vector<float>{3, 5}));
 }
 
+TEST(ProgramTimesRuns) {
+  StreamFixture fixture;
+  const auto program =
+      fixture.stream.NewProgram(StreamFixture::Describe({{"increment", 3}, {"sleep", 2}}));
+  const Span times{program->staging_bytes(), 3 * sizeof(float)};
+  Staging staging = fixture.stream.staging().Take(times.offset + times.bytes);
+  const std::vector<float> x{1, 2, 3, 4};
+  program->CopyIn({x.data()}, staging.data());
+  Ends ends;
+  fixture.stream.Time(program, staging.data(), times, ends.Next());
+  fixture.stream.Run(program, staging.data(), ends.Next());  // its input is uploaded again
+  CHECK_EQ(ends.Codes(2)[0], "");
+  float read[3];
+  std::memcpy(read, staging.data() + times.offset, times.bytes);
+  for (const float ms : read) CHECK(ms >= 2 && ms < 10000);
+  float y[4];
+  std::memcpy(y, staging.data() + program->results()[0].offset, sizeof y);
+  CHECK_EQ(y[0], 4.0f);
+}
+
 TEST(ProgramCompilesAnewAfterGrowth) {
   StreamFixture fixture;
   const auto first = fixture.stream.NewProgram(StreamFixture::Describe({{"increment", 1}}));

@@ -109,7 +109,8 @@ TEST(StreamDrainsBeforeTheArenaGrows) {
   std::vector<Staging> staging;
   for (int i = 0; i < 3; ++i) {
     const float values[4] = {0, 0, 0, static_cast<float>(i)};
-    slow->CopyIn({values}, staging.emplace_back(fixture.stream.staging().Take(slow->staging_bytes())).data());
+    slow->CopyIn({values},
+                 staging.emplace_back(fixture.stream.staging().Take(slow->staging_bytes())).data());
     fixture.stream.Run(slow, staging.back().data(), ends.Next());
   }
   fixture.stream.NewProgram(StreamFixture::Describe({}, 50));
@@ -119,6 +120,24 @@ TEST(StreamDrainsBeforeTheArenaGrows) {
     std::memcpy(values, staging[static_cast<size_t>(i)].data() + slow->results()[0].offset, 16);
     CHECK_EQ(values[3], static_cast<float>(i + 1));
   }
+}
+
+TEST(StreamPlansAllMemoryOrNone) {
+  StreamFixture fixture(1000);
+  fixture.engine->copies_limit = 64;
+  const auto small = fixture.stream.NewProgram(StreamFixture::Describe({{"increment", 1}}));
+  CHECK((fixture.engine->reserved == std::vector<size_t>{16, 16}));
+  const uint64_t generation = fixture.stream.arena().generation();
+  const int64_t allocated = fixture.engine->allocated;
+  // The arena would fit, the copies do not; then the other way round.
+  CHECK_THROWS(fixture.stream.NewProgram(StreamFixture::Describe({}, 50)), kOutOfMemory);
+  fixture.engine->copies_limit = SIZE_MAX;
+  CHECK_THROWS(fixture.stream.NewProgram(StreamFixture::Describe({}, 500)), kOutOfMemory);
+  CHECK((fixture.engine->reserved == std::vector<size_t>{16, 16}));
+  CHECK_EQ(fixture.stream.arena().bytes(), size_t{16});
+  CHECK_EQ(fixture.stream.arena().generation(), generation);
+  CHECK_EQ(fixture.engine->allocated.load(), allocated);
+  CHECK_EQ(fixture.Run(small, {0, 1, 2, 3})[3], 4.0f);
 }
 
 // Several streams at once, each fed by its owner and by two more threads, while the owner grows

@@ -22,7 +22,7 @@ test('recompute becomes steps per chunk, for forward and backward alike', () => 
     const options = (steps: number, recompute?: boolean | number) => {
       const graph = new Graph(network.stream);
       const feed = new Feed(network, noiseBatch({ count: 2, steps }), loss);
-      const { pass, outputs } = network.forward(graph, feed, {
+      const { pass, outputs } = network.forward(graph, feed.shape, {
         training: true,
         statistics: 'batch',
         ...(recompute !== undefined && { recompute }),

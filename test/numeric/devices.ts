@@ -1,10 +1,22 @@
 import { native } from '../../lib/native.js';
 
+/** In place of all: `BNLSTM_TEST_DEVICES=cuda:0,emulator`. Each must be there. */
+const chosen = process.env.BNLSTM_TEST_DEVICES?.split(',');
+
 /**
  * Every device that this machine and build offer: the numeric suite runs on all of them. Without
  * `cpu`, which is another name of one of them.
  */
-export const devices: readonly string[] = native()
-  .probe()
-  .devices.filter(({ name, available }) => available && name !== 'cpu')
-  .map(({ name }) => name);
+export const devices: readonly string[] = chosen ?? all().filter((name) => name !== 'cpu');
+
+function all(): readonly string[] {
+  return native()
+    .probe()
+    .devices.filter(({ available }) => available)
+    .map(({ name }) => name);
+}
+
+const missing = devices.filter((name) => !all().includes(name));
+if (missing.length > 0) {
+  throw new Error(`BNLSTM_TEST_DEVICES: not there: ${missing.join(', ')}; ${all().join(', ')} are`);
+}

@@ -1,7 +1,9 @@
 import type {
   HostArray,
   NativeArray,
+  NativeMemory,
   NativeOp,
+  NativeOpPlan,
   NativeOpSizes,
   NativeProgramDescription,
   NativeStream,
@@ -12,7 +14,7 @@ import type { Place, Shape } from '../../lib/program/value.js';
 /** A stream without an engine: it keeps what it is given, for tests of recording and planning. */
 export class FakeStream implements NativeStream {
   readonly device = 'fake';
-  readonly arenaBytes = 0;
+  readonly arenaBytes: number = 0;
   readonly arenaGeneration = 0;
   readonly asked: NativeOp[] = [];
   readonly programs: NativeProgramDescription[] = [];
@@ -20,6 +22,14 @@ export class FakeStream implements NativeStream {
   disposed = 0;
 
   constructor(readonly blobs: NativeOpSizes = { saved: 1000, scratch: 100, packed: 10 }) {}
+
+  plan({ name }: NativeOp): NativeOpPlan {
+    return { name: `fake ${name}`, why: 'there is no other' };
+  }
+
+  memory(): NativeMemory {
+    return { free: 0, total: 0 };
+  }
 
   sizes(op: NativeOp): NativeOpSizes {
     this.asked.push(op);
@@ -53,6 +63,12 @@ export class FakeStream implements NativeStream {
   ) {
     for (const index of milliseconds.keys()) milliseconds[index] = index + 1;
     await this.submit(program, inputs, outputs);
+  }
+
+  /** The run at index i takes i + 1 ms. */
+  async time(_: unknown, inputs: readonly HostArray[], milliseconds: Float32Array) {
+    this.submitted.push(inputs);
+    for (const index of milliseconds.keys()) milliseconds[index] = index + 1;
   }
 
   async write(): Promise<void> {}

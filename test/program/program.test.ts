@@ -51,6 +51,13 @@ test('a profile sums the times of ops by name, the longest first', async () => {
   });
 });
 
+test('times of runs come as the stream gives them', async () => {
+  const { program } = setUp();
+  const { x, ids } = inputs();
+  expect(await program.time({ x, ids }, 3)).toEqual(Float32Array.of(1, 2, 3));
+  await expect(program.time({ x }, 1)).rejects.toThrow(/input 'ids' must be i32/);
+});
+
 test('wrong inputs are faults, named', async () => {
   const { program } = setUp();
   const { x, ids } = inputs();

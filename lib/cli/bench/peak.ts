@@ -6,7 +6,7 @@ import type { Shape } from '../../program/value.js';
 import { matrixFlops } from './floor.js';
 import { uniform } from './numbers.js';
 import { record } from './record.js';
-import { measure, type TimingOptions } from './timing.js';
+import { measure, type TimingOptions, wallTime } from './timing.js';
 import type { BenchDType, Workload } from './workloads.js';
 
 /** Something to run, and how many floating-point operations its matrix products have. */
@@ -65,7 +65,7 @@ export async function measurePeak(
   let best = 0;
   for (const { flops, make } of probesOf(dtype)) {
     const program = await make(stream);
-    const { msMin } = await measure(() => program.run({}), timing);
+    const { msMin } = await measure(() => wallTime(() => program.run({})), timing);
     program.dispose();
     best = Math.max(best, flops / (msMin / 1e3));
   }

@@ -22,6 +22,15 @@ export async function record(
   workload: Workload,
   recipe: Recipe,
 ): Promise<Program> {
+  return (await recordPass(stream, workload, recipe)).compile();
+}
+
+/** The same, not yet compiled. */
+export async function recordPass(
+  stream: NativeStream,
+  workload: Workload,
+  recipe: Recipe,
+): Promise<Graph> {
   const { norm, dtype, pass } = recipe;
   const { steps, batch, hidden, features, vocabulary } = workload;
   const inputs = vocabulary ?? (features as number);
@@ -55,7 +64,7 @@ export async function record(
     const { x } = sequence as { x?: Value };
     graph.ops.find(({ name }) => name === 'bnLstm')?.gradient?.(memory.gradients(y, dy, recipe, x));
   }
-  return graph.compile();
+  return graph;
 }
 
 function lacks({ device }: NativeStream, dtype: BenchDType): BnLstmError {

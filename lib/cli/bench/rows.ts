@@ -4,7 +4,7 @@ import { floor } from './floor.js';
 import { measurePeak } from './peak.js';
 import type { BenchPlan } from './plan.js';
 import { record } from './record.js';
-import { measure, type Timing } from './timing.js';
+import { measure, type Timing, wallTime } from './timing.js';
 import { type Setting, workloads } from './workloads.js';
 
 /** One result, as `--json` prints it. */
@@ -74,7 +74,7 @@ export async function* benchRows(
     const { workload, norm, dtype, pass, device, threads } = setting;
     const times = await onStream(setting, async (stream) => {
       const program = await record(stream, workloads[workload], setting);
-      return measure(() => program.run({}), timing);
+      return measure(() => wallTime(() => program.run({})), timing);
     });
     yield {
       ...{ workload, norm, dtype, pass, isa: device.replace(/^cpu:/, ''), threads },

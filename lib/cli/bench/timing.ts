@@ -9,28 +9,28 @@ export interface TimingOptions {
   readonly repeats: number;
   /** No further repeat is begun after that; there is always one. */
   readonly seconds: number;
+  /** What there is before the first measured run: caches, clock frequency, threads. Default 0.2. */
+  readonly warmUpSeconds?: number;
 }
 
-/** What there is before the first measured run: caches, clock frequency and threads warm up. */
-const warmUpSeconds = 0.2;
-
-async function milliseconds(run: () => Promise<unknown>): Promise<number> {
+/** Milliseconds of wall time. */
+export async function wallTime(run: () => Promise<unknown>): Promise<number> {
   const started = performance.now();
   await run();
   return performance.now() - started;
 }
 
-/** Warms up (one run at least), then measures runs one by one. */
+/** Warms up (one run at least), then measures runs one by one; each says its milliseconds. */
 export async function measure(
-  run: () => Promise<unknown>,
-  { repeats, seconds }: TimingOptions,
+  run: () => Promise<number>,
+  { repeats, seconds, warmUpSeconds = 0.2 }: TimingOptions,
 ): Promise<Timing> {
   let warm = 0;
-  do warm += await milliseconds(run);
+  do warm += await run();
   while (warm < 1000 * warmUpSeconds);
   const times: number[] = [];
   const started = performance.now();
-  do times.push(await milliseconds(run));
+  do times.push(await run());
   while (times.length < repeats && performance.now() - started < 1000 * seconds);
   return summary(times);
 }

@@ -21,8 +21,10 @@
 // calls a collective, none in divergent code; no static __shared__; no atomics on the way of a result.
 #ifdef BNLSTM_EMULATOR
 #include "emulator/device.h"
+#define BNLSTM_UNROLL
 #else
 #include "cuda/device/gpu.h"
+#define BNLSTM_UNROLL _Pragma("unroll")  // before a loop whose arrays are to be registers
 #endif
 
 namespace bnlstm::device {

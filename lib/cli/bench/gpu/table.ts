@@ -1,0 +1,37 @@
+import { formatMs } from '../table.js';
+import type { GpuRow } from './rows.js';
+
+const titles = ['shape', 'model', 'by', 'dtype', 'pass', 'ms', 'us/step', 'estimate', 'over'];
+const widths = [20, 9, 26, 6, 9, 10, 10, 10, 10];
+/** Where words end and numbers begin. */
+const firstNumber = 5;
+
+function line(cells: readonly string[]): string {
+  return cells
+    .map((cell, i) => (i < firstNumber ? cell.padEnd(widths[i]) : cell.padStart(widths[i])))
+    .join('')
+    .trimEnd();
+}
+
+export const gpuHeader = line(titles);
+
+/** H, B, T and D, T and D only where they are not those of the default. */
+const shapeOf = ({ hidden, batch, steps, features }: GpuRow) =>
+  [`H${hidden}`, `B${batch}`, `T${steps}`, features === hidden ? '' : `D${features}`]
+    .filter(Boolean)
+    .join(' ');
+
+export function gpuLine(row: GpuRow): string {
+  const by = row.library === 'cudnn' ? `cuDNN ${row.plan}` : row.plan;
+  const words = [shapeOf(row), row.model, by.slice(0, widths[2] - 1), row.dtype, row.pass];
+  if (row.times === undefined) return `${line(words)} ${row.why}`;
+  const { msMedian } = row.times;
+  const perStep = (1000 * msMedian) / row.steps;
+  return line([
+    ...words,
+    formatMs(msMedian),
+    formatMs(perStep),
+    formatMs(row.estimateMs),
+    `${row.overEstimate?.toFixed(2)}x`,
+  ]);
+}

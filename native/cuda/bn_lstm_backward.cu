@@ -1,0 +1,425 @@
+// Backward over a whole sequence (docs/paper.md section 1.2), by the plan for any shape: for each step
+// one kernel, and one product of cuBLAS that carries the gradient to the step before. The products
+// that nothing waits for (dWh, dWx, dx) are done for a run of steps at a time. No sum is atomic.
+#include "cuda/bn_lstm_sequence.h"
+#include "cuda/blas.h"
+#include "cuda/device/backward_step.h"
+#include "cuda/device/elements.h"
+#include "cuda/device/token_sum.h"
+#include "cuda/kernels.h"
+#include "cuda/turn.h"
+
+namespace bnlstm::cuda {
+namespace {
+
+constexpr int kThreads = kBlockUnits * device::kWarp;
+
+/// Of one direction after the other.
+struct Scratch {
+  InputMemory inputs;
+  float* a;          // [4H][padded], of forward steps that run again
+  StepMemory steps;  // of the chunk that runs again
+  RunMemory dy;      // [H] values
+  RunMemory da, db;  // [4H] values; with norm 'none' da is both
+  RunMemory dp;      // [4H] of all steps, where input statistics are of the whole sequence
+  float *dh, *dc;    // [H][padded], carried
+  double* sums;      // [kSums][H]
+  float* temporary;  // [5H][padded], for batches whose values do not fit into registers
+  float* dx;         // [steps of a run][padded][D]
+  float* dx_sum;     // [T][B][D], where two directions are rounded once
+  float* db_rows;    // [steps of a run][padded][4H], of tokens
+  size_t bytes;
+
+  Scratch(const ops::BnLstmBackward& op, const BnLstmLayout& at, Carver carve)
+      : inputs(at, carve, 1), a(carve.Floats(4 * at.H * at.padded)) {
+    const SavedSteps saved(op, at, 0, nullptr);
+    const int64_t chunk_runs = at.runs(saved.chunk);
+    if (saved.recomputes) steps = StepMemory(at, carve, chunk_runs + 1, chunk_runs, true);
+    if (op.dy) dy = RunMemory(at, carve, at.H, at.value_bytes, 1);
+    da = RunMemory(at, carve, 4 * at.H, at.value_bytes, 1);
+    db = at.normalize ? RunMemory(at, carve, 4 * at.H, at.value_bytes, 1) : da;
+    if (at.sequence) dp = RunMemory(at, carve, 4 * at.H, sizeof(float), at.runs(at.T));
+    dh = carve.Floats(at.H * at.padded);
+    dc = carve.Floats(at.H * at.padded);
+    sums = reinterpret_cast<double*>(carve.Floats(2 * kSums * at.H));
+    temporary = carve.Floats(at.padded > 256 ? 5 * at.H * at.padded : 0);
+    dx = carve.Floats(op.dx ? at.stride() * at.D : 0);
+    dx_sum = carve.Floats(op.dx && op.bf16 && at.R == 2 ? at.T * at.B * at.D : 0);
+    db_rows = carve.Floats(at.tokens ? at.stride() * 4 * at.H : 0);
+    bytes = carve.bytes();
+  }
+};
+
+template <int kRows, class Value>
+__global__ void __launch_bounds__(kThreads) BackwardKernel(BackwardStep<Value> step) {
+  const int64_t j = device::BlockIndex() * kBlockUnits + device::Warp();
+  if (j < step.shape.hidden) StepBackward<kRows>(step, j);  // whole warps: it has no block barrier
+}
+
+/// dB of a run of steps for statistics over the whole sequence, from dP and what forward kept: a warp
+/// has one column.
+template <class Value>
+__global__ void SequenceGradient(StepShape shape, bool through, int64_t steps, int64_t all_steps,
+                                 const double* sums, const float* dp, const Value* kept_b,
+                                 Value* db) {
+  const int64_t column = device::BlockIndex() * kBlockUnits + device::Warp();
+  const int64_t H = shape.hidden;
+  if (column >= 4 * H) return;
+  const int64_t g = column / H, j = column % H;
+  double rows = 0;  // that run, over all steps
+  for (int64_t n = device::Lane(); n < shape.batch; n += device::kWarp) {
+    rows += static_cast<double>(shape.lengths ? shape.lengths[n] : all_steps);
+  }
+  rows = device::WarpSum(rows);
+  const float inverse = through && rows > 0 ? 1.0f / static_cast<float>(rows) : 0.0f;
+  const float mean_dp = static_cast<float>(sums[(kSumBias + g) * H + j]) * inverse;
+  const float mean_dp_hat = static_cast<float>(sums[(kSumGammaX + g) * H + j]) * inverse;
+  const float r = InverseRoot(shape.tables.input_var[column], shape.eps);
+  const float gamma = shape.parameters.gamma_x[column];
+  for (int64_t slot = 0; slot < steps; ++slot) {
+    for (int64_t n = device::Lane(); n < shape.padded; n += device::kWarp) {
+      const int64_t at = column * shape.stride + slot * shape.padded + n;
+      float d = n < shape.batch ? dp[at] : 0.0f;
+      const bool runs = n < shape.batch && (!shape.lengths || shape.step + slot < shape.lengths[n]);
+      if (runs) d -= fmaf(LoadValue(kept_b + at), mean_dp_hat, mean_dp);
+      StoreValue(db + at, n < shape.batch ? d * r * gamma : 0.0f);
+    }
+  }
+}
+
+/// Gradients of the rows of Wx that tokens chose: a warp sums up 32 columns of one row.
+__global__ void TokenGradient(const int32_t* tokens, int64_t places, const float* rows,
+                              int64_t columns, int64_t vocabulary, bool add, float* dwx) {
+  const int64_t groups = (columns + device::kWarp - 1) / device::kWarp;
+  const int64_t item = device::BlockIndex() * kBlockUnits + device::Warp();
+  if (item >= vocabulary * groups) return;
+  const int64_t id = item / groups, column = item % groups * device::kWarp + device::Lane();
+  const bool inside = column < columns;
+  const float sum = device::TokenSum(tokens, places, id, [&](int64_t place) {
+    return inside ? rows[place * columns + column] : 0.0f;
+  });
+  if (!inside) return;
+  float* const to = dwx + id * columns + column;
+  *to = add ? *to + sum : sum;
+}
+
+/// The gradient of the initial state that all rows share: a warp has one unit.
+__global__ void SumOfRows(const float* gradient, int64_t hidden, int64_t padded, int64_t batch,
+                          float* out) {
+  const int64_t j = device::BlockIndex() * kBlockUnits + device::Warp();
+  if (j >= hidden) return;
+  double sum = 0;
+  for (int64_t n = device::Lane(); n < batch; n += device::kWarp) {
+    sum += static_cast<double>(gradient[j * padded + n]);
+  }
+  sum = device::WarpSum(sum);
+  if (device::Lane() == 0) out[j] = static_cast<float>(sum);
+}
+
+/// One direction of bnLstmBackward. Nothing is private: nvcc allows no device lambdas there.
+struct Backward {
+  Backward(const ops::BnLstmBackward& op, const BnLstmLayout& at, const Scratch& scratch, int64_t r,
+           const Context& context)
+      : op_(op),
+        at_(at),
+        scratch_(scratch),
+        r_(r),
+        context_(context),
+        direction_(op, at, r, context),
+        saved_(op, at, r, op.saved.u8()),
+        memory_(saved_.recomputes ? scratch.steps : saved_.steps) {}
+
+  void Run() {
+    Begin();
+    for (int64_t end = at_.T; end > 0;) {
+      const int64_t chunk = (end - 1) / saved_.chunk * saved_.chunk;
+      if (saved_.recomputes) RunAgain(chunk, end);
+      for (; end > chunk; end = (end - 1) / at_.run * at_.run) RunSteps((end - 1) / at_.run * at_.run);
+    }
+    if (at_.sequence) SequenceInputs();
+    Finish();
+  }
+
+  void Begin() const {
+    const int64_t H = at_.H, R = at_.R, B = at_.B, padded = at_.padded, r = r_;
+    float *const dh = scratch_.dh, *const dc = scratch_.dc;
+    const Elements dh_last(op_.dh_last), dc_last(op_.dc_last);
+    ForEach(context_, H * padded, [=] __device__(int64_t i) {
+      const int64_t j = i / padded, n = i % padded, from = n * R * H + r * H + j;
+      dh[i] = n < B && dh_last.present() ? dh_last.Get(from) : 0.0f;
+      dc[i] = n < B && dc_last.present() ? dc_last.Get(from) : 0.0f;
+    });
+    Check(cudaMemsetAsync(scratch_.sums, 0, static_cast<size_t>(kSums * H) * sizeof(double),
+                          context_.stream),
+          "cudaMemsetAsync");
+  }
+
+  /// Forward once more over a chunk, from the state before it, which leaves what the steps backward
+  /// read.
+  void RunAgain(int64_t begin, int64_t end) const {
+    const auto restore = [&](void* to, const void* from, size_t element) {
+      const size_t row = static_cast<size_t>(at_.padded) * element;
+      Check(cudaMemcpy2DAsync(to, static_cast<size_t>(at_.stride()) * element, from, row, row,
+                              static_cast<size_t>(at_.H), cudaMemcpyDeviceToDevice,
+                              context_.stream),
+            "cudaMemcpy2DAsync");
+    };
+    restore(memory_.h.At(begin), saved_.ChunkH(at_, begin), at_.value_bytes);
+    restore(memory_.c.At(begin), saved_.ChunkC(at_, begin), sizeof(float));
+    const ForwardSteps steps(direction_, memory_, scratch_.inputs, scratch_.a, false, context_);
+    for (int64_t s = begin; s < end; s += at_.run) {
+      direction_.MultiplyInputs(s, direction_.Inputs(s, scratch_.inputs), scratch_.inputs);
+      steps.Run(s);
+    }
+  }
+
+  void RunSteps(int64_t begin) {
+    const int64_t steps = at_.steps_from(begin);
+    if (op_.dy) TurnOutputGradient(begin, steps);
+    for (int64_t s = begin + steps - 1; s >= begin; --s) {
+      if (op_.bf16) {
+        Step<uint16_t>(s);
+      } else {
+        Step<float>(s);
+      }
+      CarryHidden(s);
+    }
+    RecurrentWeights(begin, steps);
+    if (!at_.sequence) InputGradients(begin, steps, scratch_.db);
+  }
+
+  /// dy of a run, unit-major.
+  void TurnOutputGradient(int64_t begin, int64_t steps) const {
+    const int64_t B = at_.B, H = at_.H, R = at_.R, padded = at_.padded, stride = at_.stride(), r = r_;
+    const Places places = direction_.places();
+    const Elements dy(op_.dy), to(Tensor{op_.dy.dtype, {}, scratch_.dy.At(begin), true});
+    Turn(
+        context_, steps * B, H,
+        [=] __device__(int64_t i, int64_t j) {
+          return dy.Get(places.At(begin + i / B, i % B) * R * H + r * H + j);
+        },
+        [=] __device__(int64_t i, int64_t j, float value) {
+          to.Set(j * stride + i / B * padded + i % B, value);
+        });
+  }
+
+  template <class Value>
+  void Step(int64_t s) const {
+    const auto values = [](const RunMemory& memory, int64_t step) {
+      return memory.present() ? reinterpret_cast<Value*>(memory.At(step)) : nullptr;
+    };
+    const bool own_db = at_.normalize && !at_.sequence;
+    const BackwardStep<Value> step{direction_.Step(s, false),
+                                   at_.normalize && !op_.population,
+                                   values(memory_.kept_a, s),
+                                   values(memory_.kept_b, s),
+                                   memory_.c.Floats(s),
+                                   memory_.c.Floats(s + 1),
+                                   values(scratch_.dy, s),
+                                   scratch_.dh,
+                                   scratch_.dc,
+                                   values(scratch_.da, s),
+                                   own_db ? values(scratch_.db, s) : nullptr,
+                                   at_.sequence ? scratch_.dp.Floats(s) : nullptr,
+                                   scratch_.sums,
+                                   scratch_.temporary};
+    WithRows(at_.padded, [&](auto rows) {
+      Launch(context_, {UnitBlocks(at_.H), kThreads}, BackwardKernel<decltype(rows)::value, Value>,
+             step);
+    });
+  }
+
+  /// dh_{t-1} = dA Wh^T on top of what passed by.
+  void CarryHidden(int64_t s) const {
+    context_.blas->Multiply({.m = at_.padded,
+                             .n = at_.H,
+                             .k = 4 * at_.H,
+                             .operands = direction_.value_type(),
+                             .a = scratch_.da.At(s),
+                             .a_stride = at_.stride(),
+                             .b = direction_.wh(),
+                             .b_stride = 4 * at_.H,
+                             .c = scratch_.dh,
+                             .c_stride = at_.padded,
+                             .beta = 1});
+  }
+
+  /// Backward begins with the last run, whose products overwrite; those of the others are added.
+  float Beta(int64_t begin) const { return begin + at_.run >= at_.T ? 0.0f : 1.0f; }
+
+  void RecurrentWeights(int64_t begin, int64_t steps) const {
+    context_.blas->Multiply({.m = 4 * at_.H,
+                             .n = at_.H,
+                             .k = steps * at_.padded,
+                             .operands = direction_.value_type(),
+                             .a = scratch_.da.At(begin),
+                             .a_stride = at_.stride(),
+                             .a_transposed = true,
+                             .b = memory_.h.At(begin),
+                             .b_stride = at_.stride(),
+                             .c = op_.dwh.f32() + r_ * at_.H * 4 * at_.H,
+                             .c_stride = 4 * at_.H,
+                             .beta = Beta(begin)});
+  }
+
+  /// dWx and dx of a run, from its dB.
+  void InputGradients(int64_t begin, int64_t steps, const RunMemory& db) const {
+    const int64_t columns = 4 * at_.H, rows = steps * at_.padded;
+    float* const dwx = op_.dwx.f32() + r_ * at_.D * columns;
+    const void* const x = direction_.Inputs(begin, scratch_.inputs);
+    if (at_.tokens) return TokenGradients(begin, rows, db, dwx);
+    context_.blas->Multiply({.m = columns,
+                             .n = at_.D,
+                             .k = rows,
+                             .operands = direction_.value_type(),
+                             .a = db.At(begin),
+                             .a_stride = at_.stride(),
+                             .a_transposed = true,
+                             .b = x,
+                             .b_stride = at_.D,
+                             .b_transposed = true,
+                             .c = dwx,
+                             .c_stride = columns,
+                             .beta = Beta(begin)});
+    if (!op_.dx) return;
+    context_.blas->Multiply({.m = at_.D,
+                             .n = rows,
+                             .k = columns,
+                             .operands = direction_.value_type(),
+                             .a = direction_.wx(),
+                             .a_stride = columns,
+                             .a_transposed = true,
+                             .b = db.At(begin),
+                             .b_stride = at_.stride(),
+                             .b_transposed = true,
+                             .c = scratch_.dx,
+                             .c_stride = at_.D});
+    PlaceInputGradient(begin, steps);
+  }
+
+  void TokenGradients(int64_t begin, int64_t rows, const RunMemory& db, float* dwx) const {
+    const int64_t columns = 4 * at_.H, stride = at_.stride();
+    const Elements from(Tensor{direction_.value_type(), {}, db.At(begin), true});
+    float* const turned = scratch_.db_rows;
+    Turn(
+        context_, columns, rows,
+        [=] __device__(int64_t column, int64_t row) { return from.Get(column * stride + row); },
+        [=] __device__(int64_t column, int64_t row, float value) {
+          turned[row * columns + column] = value;
+        });
+    const int64_t items = at_.D * ((columns + device::kWarp - 1) / device::kWarp);
+    Launch(context_, {UnitBlocks(items), kThreads}, TokenGradient, scratch_.inputs.tokens, rows,
+           turned, columns, at_.D, Beta(begin) != 0, dwx);
+  }
+
+  /// dx of a run where x has its rows; two directions are added, and rounded once.
+  void PlaceInputGradient(int64_t begin, int64_t steps) const {
+    const int64_t B = at_.B, D = at_.D, padded = at_.padded;
+    const bool first = r_ == 0, last = r_ + 1 == at_.R;
+    const Places places = direction_.places();
+    const float* const from = scratch_.dx;
+    const Elements dx(op_.dx);
+    float* const sums = op_.bf16 && at_.R == 2 ? scratch_.dx_sum : nullptr;
+    const bool f32 = !op_.bf16;
+    ForEach(context_, steps * B * D, [=] __device__(int64_t i) {
+      const int64_t d = i % D, n = i / D % B, slot = i / D / B;
+      const int64_t to = places.At(begin + slot, n) * D + d;
+      float value = from[(slot * padded + n) * D + d];
+      if (!first) value += sums ? sums[to] : dx.Get(to);
+      if (sums) sums[to] = value;
+      if (f32 || last) dx.Set(to, value);
+    });
+  }
+
+  void SequenceInputs() const {
+    for (int64_t begin = 0; begin < at_.T; begin += at_.run) {
+      // As the runs of the steps: the last one's products overwrite.
+      const int64_t s = (at_.T - 1) / at_.run * at_.run - begin, steps = at_.steps_from(s);
+      if (saved_.recomputes && s % saved_.chunk == LastRunOf(s)) {
+        const int64_t chunk = s / saved_.chunk * saved_.chunk;
+        RunAgain(chunk, std::min(chunk + saved_.chunk, at_.T));
+      }
+      if (op_.bf16) {
+        SequenceRun<uint16_t>(s, steps);
+      } else {
+        SequenceRun<float>(s, steps);
+      }
+      InputGradients(s, steps, scratch_.db);
+    }
+  }
+  /// Where in its chunk the last run of the chunk of step s begins.
+  int64_t LastRunOf(int64_t s) const {
+    const int64_t begin = s / saved_.chunk * saved_.chunk;
+    return (std::min(begin + saved_.chunk, at_.T) - 1 - begin) / at_.run * at_.run;
+  }
+
+  template <class Value>
+  void SequenceRun(int64_t s, int64_t steps) const {
+    Launch(context_, {UnitBlocks(4 * at_.H), kThreads}, SequenceGradient<Value>,
+           direction_.Step(s, false), !op_.population, steps, at_.T, scratch_.sums,
+           scratch_.dp.Floats(s), reinterpret_cast<const Value*>(memory_.kept_b.At(s)),
+           reinterpret_cast<Value*>(scratch_.db.At(s)));
+  }
+
+  void Finish() const {
+    const int64_t H = at_.H, r = r_;
+    const double* const sums = scratch_.sums;
+    const auto write = [&](const Tensor& out, int64_t columns, int64_t first) {
+      if (!out) return;
+      float* const to = out.f32() + r * columns;
+      ForEach(context_, columns, [=] __device__(int64_t i) {
+        to[i] = static_cast<float>(sums[first * H + i]);
+      });
+    };
+    write(op_.db, 4 * H, kSumBias);
+    write(op_.dgamma_h, 4 * H, kSumGammaH);
+    write(op_.dgamma_x, 4 * H, kSumGammaX);
+    write(op_.dgamma_c, H, kSumGammaC);
+    write(op_.dbeta_c, H, kSumBetaC);
+    WriteState(op_.dh0, scratch_.dh);
+    WriteState(op_.dc0, scratch_.dc);
+  }
+
+  void WriteState(const Tensor& out, const float* gradient) const {
+    const int64_t H = at_.H, R = at_.R, padded = at_.padded, r = r_;
+    if (op_.learned_state) {
+      return Launch(context_, {UnitBlocks(H), kThreads}, SumOfRows, gradient, H, padded, at_.B,
+                    out.f32() + r * H);
+    }
+    float* const to = out.f32();
+    ForEach(context_, at_.B * H, [=] __device__(int64_t i) {
+      const int64_t n = i / H, j = i % H;
+      to[n * R * H + r * H + j] = gradient[j * padded + n];
+    });
+  }
+
+  const ops::BnLstmBackward& op_;
+  const BnLstmLayout& at_;
+  const Scratch& scratch_;
+  const int64_t r_;
+  const Context& context_;
+  const Direction direction_;
+  const SavedSteps saved_;
+  const StepMemory& memory_;
+};
+
+}  // namespace
+
+OpSizes Sizes(const ops::BnLstmBackward& op) {
+  return {.scratch = Scratch(op, BnLstmLayout(op), Carver(nullptr)).bytes};
+}
+
+OpPlan Plan(const ops::BnLstmBackward& op) {
+  const BnLstmLayout at(op);
+  return {"steps", "for each step a kernel with 8 hidden units to a block, " +
+                       std::to_string(UnitBlocks(at.H)) +
+                       " blocks, and a product of cuBLAS, in one CUDA graph: the plan for any shape"};
+}
+
+void Run(const ops::BnLstmBackward& op, const Context& context) {
+  const BnLstmLayout at(op);
+  const Scratch scratch(op, at, Carver(op.scratch.u8()));
+  for (int64_t r = 0; r < at.R; ++r) Backward(op, at, scratch, r, context).Run();
+}
+
+}  // namespace bnlstm::cuda

@@ -1,0 +1,256 @@
+#include "cuda/bn_lstm_sequence.h"
+
+#include "cuda/blas.h"
+#include "cuda/device/elements.h"
+#include "cuda/device/forward_step.h"
+#include "cuda/turn.h"
+
+namespace bnlstm::cuda {
+namespace {
+
+constexpr int kThreads = kBlockUnits * device::kWarp;
+
+/// A warp measures one column of x Wx at one step.
+__global__ void MeasureSteps(StepShape shape, float* p, int64_t steps) {
+  const int64_t item = device::BlockIndex() * kBlockUnits + device::Warp();
+  const int64_t columns = 4 * shape.hidden;
+  if (item >= columns * steps) return;
+  const int64_t slot = item / columns, column = item % columns, s = shape.step + slot;
+  const Rows rows(shape.batch, shape.padded, shape.lengths, s, shape.ended_count);
+  Column<0> x[1];
+  x[0].Place(p + column * shape.stride + slot * shape.padded);
+  float mean[1], var[1];
+  Measure<0>(rows, x, mean, var);
+  if (device::Lane() != 0) return;
+  shape.tables.input_mean[s * columns + column] = mean[0];
+  shape.tables.input_var[s * columns + column] = var[0];
+}
+
+/// A warp measures one column of x Wx over the running rows of all steps, which lie in runs of `run`
+/// steps.
+__global__ void MeasureAll(StepShape shape, const float* p, int64_t steps, int64_t run) {
+  const int64_t column = device::BlockIndex() * kBlockUnits + device::Warp();
+  const int64_t columns = 4 * shape.hidden;
+  if (column >= columns) return;
+  const auto each = [&](const auto& body) {
+    for (int64_t s = 0; s < steps; ++s) {
+      const float* const from = p + s / run * columns * shape.stride + column * shape.stride +
+                                s % run * shape.padded;
+      for (int64_t n = device::Lane(); n < shape.batch; n += device::kWarp) {
+        if (!shape.lengths || s < shape.lengths[n]) body(static_cast<double>(from[n]));
+      }
+    }
+  };
+  double sum = 0, count = 0, squares = 0;
+  each([&](double x) {
+    sum += x;
+    count += 1;
+  });
+  count = device::WarpSum(count);
+  count = count > 0 ? count : 1;
+  const double mean = device::WarpSum(sum) / count;
+  each([&](double x) { squares += (x - mean) * (x - mean); });
+  squares = device::WarpSum(squares);
+  if (device::Lane() != 0) return;
+  shape.tables.input_mean[column] = static_cast<float>(mean);
+  shape.tables.input_var[column] = static_cast<float>(squares / count);
+}
+
+template <int kRows, class Value>
+__global__ void __launch_bounds__(kThreads) ForwardKernel(ForwardStep<Value> step) {
+  const int64_t j = device::BlockIndex() * kBlockUnits + device::Warp();
+  if (j < step.shape.hidden) StepForward<kRows>(step, j);  // whole warps: it has no block barrier
+}
+
+/// Rows of a [r][rows][width] table.
+float* TableRows(const Tensor& table, int64_t r) {
+  return table ? table.f32() + r * table.shape[1] * table.shape[2] : nullptr;
+}
+
+}  // namespace
+
+Direction::Direction(const ops::BnLstmOperands& op, const BnLstmLayout& at, int64_t r,
+                     const Context& context)
+    : op_(op),
+      at_(at),
+      r_(r),
+      context_(context),
+      places_{op.lengths ? op.lengths.i32() : nullptr, at.T, at.B, r == 1},
+      weights_(op.packed.u8() + static_cast<size_t>(r * at.packed_direction()) * at.value_bytes) {}
+
+StepShape Direction::Step(int64_t s, bool measure) const {
+  const int64_t H = at_.H;
+  const auto gates = [&](const Tensor& from) { return from ? from.f32() + r_ * 4 * H : nullptr; };
+  const auto units = [&](const Tensor& from) { return from ? from.f32() + r_ * H : nullptr; };
+  const ops::BnLstmStatistics& stats = op_.stats;
+  StepShape shape{};
+  shape.batch = at_.B;
+  shape.padded = at_.padded;
+  shape.hidden = H;
+  shape.step = s;
+  shape.stride = at_.stride();
+  shape.lengths = places_.lengths;
+  shape.ended_count = !op_.valid_rows;
+  shape.eps = op_.eps;
+  const bool by_row = op_.population && op_.first_step;
+  shape.norm = !at_.normalize               ? Norm::kNone
+               : measure && !op_.population ? Norm::kMeasure
+               : by_row                     ? Norm::kTableByRow
+                                            : Norm::kTable;
+  shape.parameters = {gates(op_.gamma_h), gates(op_.gamma_x), gates(op_.b), units(op_.gamma_c),
+                      units(op_.beta_c)};
+  if (at_.normalize) {
+    shape.tables = {TableRows(stats.recurrent_mean, r_),
+                    TableRows(stats.recurrent_var, r_),
+                    TableRows(stats.input_mean, r_),
+                    TableRows(stats.input_var, r_),
+                    TableRows(stats.cell_mean, r_),
+                    TableRows(stats.cell_var, r_),
+                    stats.cell_mean.shape[1],
+                    stats.input_mean.shape[1],
+                    by_row ? op_.first_step.i32() : nullptr};
+  }
+  shape.zoneout_c = {op_.zoneout_c, op_.sample_zoneout, op_.stream + 1};
+  shape.zoneout_h = {op_.zoneout_h, op_.sample_zoneout, op_.stream + 2};
+  shape.draw = {op_.seed, op_.attempt ? op_.attempt.i32() : nullptr, r_ * H, at_.R * H};
+  return shape;
+}
+
+void Direction::Begin(const StepMemory& memory) const {
+  const int64_t H = at_.H, R = at_.R, B = at_.B, padded = at_.padded, stride = at_.stride(), r = r_;
+  const bool learned = op_.learned_state;
+  const float *const h0 = op_.h0.f32(), *const c0 = op_.c0.f32();
+  const float noise = op_.noise;
+  const int32_t* const attempt = op_.attempt ? op_.attempt.i32() : nullptr;
+  const uint64_t seed = op_.seed;
+  const uint32_t stream = op_.stream;
+  Tensor h_values{value_type(), {}, memory.h.At(0), true};
+  const Elements h(h_values);
+  float* const c = memory.c.Floats(0);
+  ForEach(context_, H * padded, [=] __device__(int64_t i) {
+    const int64_t j = i / padded, n = i % padded, to = j * stride + n;
+    if (n >= B) {
+      h.Set(to, 0);
+      c[to] = 0;
+      return;
+    }
+    const int64_t state = n * R * H + r * H + j, from = learned ? r * H + j : state;
+    float value = h0[from];
+    if (noise != 0) {
+      const Philox random{seed, stream, static_cast<uint32_t>(*attempt)};
+      value += noise * random.Normal(static_cast<uint64_t>(state));
+    }
+    h.Set(to, value);
+    c[to] = c0[from];
+  });
+}
+
+const void* Direction::Inputs(int64_t s, const InputMemory& memory) const {
+  const int64_t steps = at_.steps_from(s), padded = at_.padded, B = at_.B, D = at_.D;
+  const Places places = places_;
+  const bool skip_ended = op_.valid_rows;
+  if (at_.tokens) {
+    const int32_t* const from = op_.tokens_in.i32();
+    int32_t* const to = memory.tokens;
+    ForEach(context_, steps * padded, [=] __device__(int64_t i) {
+      const int64_t slot = i / padded, n = i % padded;
+      const bool none = n >= B || (skip_ended && s + slot >= places.Length(n));
+      to[i] = none ? -1 : from[places.At(s + slot, n)];
+    });
+    return nullptr;
+  }
+  if (r_ == 0 && B == padded && !(op_.lengths && skip_ended)) {
+    return op_.x.u8() + static_cast<size_t>(s * B * D) * at_.value_bytes;
+  }
+  const Elements from(op_.x), to(Tensor{op_.x.dtype, {}, memory.x, true});
+  ForEach(context_, steps * padded * D, [=] __device__(int64_t i) {
+    const int64_t d = i % D, n = i / D % padded, step = s + i / D / padded;
+    const bool none = n >= B || (skip_ended && step >= places.Length(n));
+    to.Set(i, none ? 0.0f : from.Get(places.At(step, n) * D + d));
+  });
+  return memory.x;
+}
+
+void Direction::MultiplyInputs(int64_t s, const void* x, const InputMemory& memory) const {
+  const int64_t rows = at_.steps_from(s) * at_.padded, columns = 4 * at_.H, stride = at_.stride();
+  float* const p = memory.p.Floats(s);
+  if (!at_.tokens) {
+    return context_.blas->Multiply({.m = rows,
+                                    .n = columns,
+                                    .k = at_.D,
+                                    .operands = value_type(),
+                                    .a = x,
+                                    .a_stride = at_.D,
+                                    .a_transposed = true,
+                                    .b = wx(),
+                                    .b_stride = columns,
+                                    .b_transposed = true,
+                                    .c = p,
+                                    .c_stride = stride});
+  }
+  const int32_t* const tokens = memory.tokens;
+  const Elements w(Tensor{value_type(), {}, const_cast<void*>(wx()), true});
+  Turn(
+      context_, rows, columns,
+      [=] __device__(int64_t row, int64_t column) {
+        const int64_t token = tokens[row];
+        return token < 0 ? 0.0f : w.Get(token * columns + column);
+      },
+      [=] __device__(int64_t row, int64_t column, float value) { p[column * stride + row] = value; });
+}
+
+void Direction::MeasureInputs(int64_t s, const InputMemory& memory) const {
+  const int64_t steps = at_.steps_from(s);
+  Launch(context_, {UnitBlocks(4 * at_.H * steps), kThreads}, MeasureSteps, Step(s, true),
+         memory.p.Floats(s), steps);
+}
+
+void Direction::MeasureSequence(const InputMemory& memory) const {
+  Launch(context_, {UnitBlocks(4 * at_.H), kThreads}, MeasureAll, Step(0, true),
+         memory.p.Floats(0), at_.T, at_.run);
+}
+
+void ForwardSteps::Run(int64_t s) const {
+  const int64_t end = s + direction_.at().steps_from(s);
+  for (; s < end; ++s) {
+    if (direction_.value_type() == DType::kBF16) {
+      Step<uint16_t>(s);
+    } else {
+      Step<float>(s);
+    }
+  }
+}
+
+template <class Value>
+void ForwardSteps::Step(int64_t s) const {
+  const BnLstmLayout& at = direction_.at();
+  context_.blas->Multiply({.m = at.padded,
+                           .n = 4 * at.H,
+                           .k = at.H,
+                           .operands = direction_.value_type(),
+                           .a = memory_.h.At(s),
+                           .a_stride = at.stride(),
+                           .b = direction_.wh(),
+                           .b_stride = 4 * at.H,
+                           .b_transposed = true,
+                           .c = a_,
+                           .c_stride = at.padded});
+  const auto values = [](const RunMemory& memory, int64_t step) {
+    return memory.present() ? reinterpret_cast<Value*>(memory.At(step)) : nullptr;
+  };
+  const ForwardStep<Value> step{direction_.Step(s, measure_),
+                                a_,
+                                inputs_.p.Floats(s),
+                                memory_.c.Floats(s),
+                                memory_.c.Floats(s + 1),
+                                values(memory_.h, s),
+                                values(memory_.h, s + 1),
+                                values(memory_.kept_a, s),
+                                values(memory_.kept_b, s)};
+  WithRows(at.padded, [&](auto rows) {
+    Launch(context_, {UnitBlocks(at.H), kThreads}, ForwardKernel<decltype(rows)::value, Value>,
+           step);
+  });
+}
+
+}  // namespace bnlstm::cuda

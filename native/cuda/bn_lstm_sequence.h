@@ -1,0 +1,123 @@
+#pragma once
+
+#include "cuda/bn_lstm_layout.h"
+#include "cuda/context.h"
+#include "cuda/device/cell.h"
+
+namespace bnlstm::cuda {
+
+/// Where the rows of a direction's step lie in x and y: direction 1 walks the unpadded part backwards
+/// and leaves the padding at the end.
+struct Places {
+  const int32_t* lengths;  // or null
+  int64_t T, B;
+  bool backwards;
+
+  __device__ int64_t Length(int64_t n) const { return lengths ? lengths[n] : T; }
+  /// Of row n at step s, as an index of [T][B]; its own inverse.
+  __device__ int64_t At(int64_t s, int64_t n) const {
+    const int64_t length = Length(n);
+    return (backwards && s < length ? length - 1 - s : s) * B + n;
+  }
+};
+
+/// Memory for what comes in of a run: rows of x [steps][padded][D] where x itself will not do, the
+/// tokens [steps][padded] (-1: none), and x Wx [4H] of `runs` runs, f32.
+struct InputMemory {
+  uint8_t* x = nullptr;
+  int32_t* tokens = nullptr;
+  RunMemory p;
+
+  InputMemory() = default;
+  InputMemory(const BnLstmLayout& at, Carver& carve, int64_t runs)
+      : x(carve.Bytes(at.tokens ? 0
+                                : static_cast<size_t>(at.stride() * at.D) * at.value_bytes)),
+        tokens(reinterpret_cast<int32_t*>(
+            carve.Bytes(at.tokens ? static_cast<size_t>(at.stride()) * sizeof(int32_t) : 0))),
+        p(at, carve, 4 * at.H, sizeof(float), runs) {}
+};
+
+/// One direction of an op: what its kernels are told, and what happens at the borders of runs.
+class Direction {
+ public:
+  Direction(const ops::BnLstmOperands& op, const BnLstmLayout& at, int64_t r, const Context& context);
+
+  const BnLstmLayout& at() const { return at_; }
+  const Places& places() const { return places_; }
+  const void* wx() const { return weights_; }
+  const void* wh() const {
+    return weights_ + static_cast<size_t>(at_.D * 4 * at_.H) * at_.value_bytes;
+  }
+  DType value_type() const { return op_.bf16 ? DType::kBF16 : DType::kF32; }
+
+  /// What a step's kernel is told. Batch statistics are measured by the first pass over the steps
+  /// (`measure`) and read by every other.
+  StepShape Step(int64_t s, bool measure) const;
+
+  /// h and c before step 0.
+  void Begin(const StepMemory& memory) const;
+  /// The rows of x of the run that begins at s, row-major and `at.D` apart; or its tokens.
+  const void* Inputs(int64_t s, const InputMemory& memory) const;
+  /// x Wx of that run, of what Inputs has given.
+  void MultiplyInputs(int64_t s, const void* x, const InputMemory& memory) const;
+  /// Statistics of x Wx: of each step of the run that begins at s, or of all steps together.
+  void MeasureInputs(int64_t s, const InputMemory& memory) const;
+  void MeasureSequence(const InputMemory& memory) const;
+
+ private:
+  const ops::BnLstmOperands& op_;
+  const BnLstmLayout& at_;
+  const int64_t r_;
+  const Context& context_;
+  const Places places_;
+  const uint8_t* const weights_;
+};
+
+/// The forward steps of one direction: what bnLstm runs, and what bnLstmBackward runs again where
+/// they were not kept.
+class ForwardSteps {
+ public:
+  /// `a`: room for [4H][padded].
+  ForwardSteps(const Direction& direction, const StepMemory& memory, const InputMemory& inputs,
+               float* a, bool measure, const Context& context)
+      : direction_(direction),
+        memory_(memory),
+        inputs_(inputs),
+        a_(a),
+        measure_(measure),
+        context_(context) {}
+
+  /// The run that begins at step s; its inputs' products are in memory.
+  void Run(int64_t s) const;
+
+ private:
+  template <class Value>
+  void Step(int64_t s) const;
+
+  const Direction& direction_;
+  const StepMemory& memory_;
+  const InputMemory& inputs_;
+  float* const a_;
+  const bool measure_;
+  const Context& context_;
+};
+
+/// Calls body with a kernel's number of rows for each lane: kRows<1> to kRows<8>, or kRows<0>.
+template <int kCount>
+struct RowsOfLane {
+  static constexpr int value = kCount;
+};
+template <class Body>
+void WithRows(int64_t padded, const Body& body) {
+  if (padded <= 32) return body(RowsOfLane<1>());
+  if (padded <= 64) return body(RowsOfLane<2>());
+  if (padded <= 128) return body(RowsOfLane<4>());
+  if (padded <= 256) return body(RowsOfLane<8>());
+  body(RowsOfLane<0>());
+}
+
+/// A block owns eight hidden units and the whole batch, a warp one of them.
+constexpr int kBlockUnits = 8;
+inline int64_t UnitBlocks(int64_t units) { return (units + kBlockUnits - 1) / kBlockUnits; }
+
+}  // namespace bnlstm::cuda

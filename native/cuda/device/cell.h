@@ -1,0 +1,145 @@
+#pragma once
+
+#include "core/bf16.h"
+#include "core/philox.h"
+#include "cuda/device/rows.h"
+
+namespace bnlstm::cuda {
+
+// What forward and backward share of one hidden unit at one step.
+
+__device__ inline float LoadValue(const float* from) { return *from; }
+__device__ inline float LoadValue(const uint16_t* from) { return FromBf16(*from); }
+__device__ inline void StoreValue(float* to, float value) { *to = value; }
+__device__ inline void StoreValue(uint16_t* to, float value) { *to = device::RoundToBf16(value); }
+
+__device__ inline float Sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
+__device__ inline float InverseRoot(float variance, float eps) {
+  return 1.0f / sqrtf(variance + eps);
+}
+
+/// The parameters of one direction, [4H] or [H]; null where there are none.
+struct UnitParameters {
+  const float *gamma_h, *gamma_x, *bias, *gamma_c, *beta_c;
+};
+
+/// How values are normalised: not at all; with the batch's own statistics, which are written to the
+/// tables; with the tables' row of the step, as given or as measured before; or with a row for each
+/// row of the batch.
+enum class Norm { kNone, kMeasure, kTable, kTableByRow };
+
+/// The statistics of one direction: tables of means and biased variances over steps.
+struct Tables {
+  float *recurrent_mean, *recurrent_var, *input_mean, *input_var;  // [steps][4H]
+  float *cell_mean, *cell_var;                                     // [steps][H]
+  int64_t steps, input_steps;
+  const int32_t* first_step;  // [B] or null
+
+  __device__ int64_t Row(int64_t step, int64_t n) const {
+    const int64_t row = step + (first_step ? first_step[n] : 0);
+    return row < steps ? row : steps - 1;
+  }
+  __device__ int64_t InputRow(int64_t row) const { return row < input_steps ? row : input_steps - 1; }
+};
+
+/// Where one of the three normalisations of a unit has its statistics.
+struct UnitTable {
+  const float *means, *vars;
+  int64_t width, column, apart;  // of a row; of the first column; from column to column
+  float eps;
+};
+
+/// One of the three normalisations of some columns, `x_hat = (x - mean) r`.
+template <int kColumns>
+struct Normalizer {
+  float mean[kColumns] = {}, r[kColumns] = {};
+
+  __device__ __forceinline__ void Load(const UnitTable& table, int64_t row) {
+BNLSTM_UNROLL
+    for (int k = 0; k < kColumns; ++k) {
+      const int64_t at = row * table.width + table.column + k * table.apart;
+      mean[k] = table.means[at];
+      r[k] = InverseRoot(table.vars[at], table.eps);
+    }
+  }
+  __device__ __forceinline__ float Hat(int k, float x) const { return (x - mean[k]) * r[k]; }
+};
+
+/// The previous value of a state against its next one (zoneout, Krueger et al. 2017).
+struct Zoneout {
+  float rate;
+  bool sample;
+  uint32_t stream;
+};
+
+/// What decides which states are kept, of one direction.
+struct ZoneoutDraw {
+  uint64_t seed;
+  const int32_t* attempt;
+  int64_t first, row;  // index of unit 0 of row 0 at step 0, and from row to row
+
+  /// Whether unit j of row n keeps its value at a step; `batch` rows to a step.
+  __device__ bool Keeps(const Zoneout& zoneout, int64_t step, int64_t batch, int64_t n,
+                        int64_t j) const {
+    const Philox random{seed, zoneout.stream, static_cast<uint32_t>(*attempt)};
+    const int64_t index = (step * batch + n) * row + first + j;
+    return random.Uniform(static_cast<uint64_t>(index)) < zoneout.rate;
+  }
+};
+
+/// The state after zoneout.
+__device__ inline float Settle(const Zoneout& zoneout, const ZoneoutDraw& draw, const Rows& rows,
+                               int64_t n, int64_t j, float previous, float next) {
+  if (!rows.Runs(n)) return previous;
+  if (zoneout.rate == 0) return next;
+  if (zoneout.sample) {
+    return draw.Keeps(zoneout, rows.step, rows.batch, n, j) ? previous : next;
+  }
+  return previous * zoneout.rate + next * (1.0f - zoneout.rate);
+}
+
+/// Splits a state's gradient: returns what reaches the next value, leaves in `gradient` what passes
+/// to the previous one.
+__device__ inline float Unsettle(const Zoneout& zoneout, const ZoneoutDraw& draw, const Rows& rows,
+                                 int64_t n, int64_t j, float& gradient) {
+  const float whole = gradient;
+  if (!rows.Runs(n)) return 0;
+  if (zoneout.rate == 0) {
+    gradient = 0;
+    return whole;
+  }
+  if (zoneout.sample) {
+    const bool keeps = draw.Keeps(zoneout, rows.step, rows.batch, n, j);
+    gradient = keeps ? whole : 0;
+    return keeps ? 0 : whole;
+  }
+  gradient = whole * zoneout.rate;
+  return whole * (1.0f - zoneout.rate);
+}
+
+/// What both passes are told of a step of one direction.
+struct StepShape {
+  int64_t batch, padded, hidden, step;
+  int64_t stride;  // from column to column of a run
+  const int32_t* lengths;
+  bool ended_count;
+  float eps;
+  Norm norm;
+  UnitParameters parameters;
+  Tables tables;
+  Zoneout zoneout_c, zoneout_h;
+  ZoneoutDraw draw;
+
+  __device__ Rows RowsOfStep() const { return Rows(batch, padded, lengths, step, ended_count); }
+  __device__ UnitTable Recurrent(int64_t j) const {
+    return {tables.recurrent_mean, tables.recurrent_var, 4 * hidden, j, hidden, eps};
+  }
+  __device__ UnitTable Input(int64_t j) const {
+    return {tables.input_mean, tables.input_var, 4 * hidden, j, hidden, eps};
+  }
+  __device__ UnitTable Cell(int64_t j) const {
+    return {tables.cell_mean, tables.cell_var, hidden, j, 0, eps};
+  }
+};
+
+}  // namespace bnlstm::cuda

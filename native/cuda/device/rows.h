@@ -1,0 +1,146 @@
+#pragma once
+
+#include "cuda/device/primitives.h"
+
+namespace bnlstm::cuda {
+
+// The warp that owns a hidden unit has the whole batch: lane l has the rows l, l + 32, ... In
+// kernels for batches of at most 32 kRows rows a lane keeps its values in registers; kRows 0 is for
+// any batch, and leaves them in memory.
+
+/// Which rows run at a step and which enter its statistics. The same in every lane.
+struct Rows {
+  int64_t batch, padded;   // rows, and rows with those that are zero
+  const int32_t* lengths;  // or null: all run
+  int64_t step;
+  bool ended_count;  // rows that have ended enter the statistics
+  int64_t counted_rows = 0, first_counted = 0;
+
+  __device__ Rows(int64_t batch_rows, int64_t padded_rows, const int32_t* row_lengths, int64_t s,
+                  bool ended_rows_count)
+      : batch(batch_rows),
+        padded(padded_rows),
+        lengths(row_lengths),
+        step(s),
+        ended_count(ended_rows_count) {
+    if (!lengths || ended_count) {
+      counted_rows = batch;
+      return;
+    }
+    bool found = false;
+    for (int64_t n0 = 0; n0 < batch; n0 += device::kWarp) {
+      unsigned running = device::Ballot(Runs(n0 + device::Lane()));
+      for (int lane = 0; running != 0; ++lane, running >>= 1) {
+        if ((running & 1u) == 0) continue;
+        if (!found) first_counted = n0 + lane;
+        found = true;
+        ++counted_rows;
+      }
+    }
+  }
+  __device__ bool Runs(int64_t n) const { return n < batch && (!lengths || step < lengths[n]); }
+  __device__ bool Counts(int64_t n) const { return n < batch && (ended_count || Runs(n)); }
+  __device__ float InverseCount() const {
+    return counted_rows > 0 ? 1.0f / static_cast<float>(counted_rows) : 0.0f;
+  }
+
+  /// Calls body(i, n) for the i-th row n of the lane, padding too. No collectives in it.
+  template <int kRows, class Body>
+  __device__ __forceinline__ void Each(const Body& body) const {
+    if constexpr (kRows > 0) {
+BNLSTM_UNROLL
+      for (int i = 0; i < kRows; ++i) {
+        const int64_t n = device::Lane() + i * device::kWarp;
+        if (n < padded) body(i, n);
+      }
+    } else {
+      int i = 0;
+      for (int64_t n = device::Lane(); n < padded; n += device::kWarp) body(i++, n);
+    }
+  }
+};
+
+/// The lane's values of one column.
+template <int kRows>
+class Column {
+ public:
+  /// `memory`: the column's padded rows, used only with kRows 0.
+  __device__ void Place(float*) {}
+  __device__ float Get(int i) const { return values_[i]; }
+  __device__ void Set(int i, float value) { values_[i] = value; }
+
+ private:
+  float values_[kRows];
+};
+template <>
+class Column<0> {
+ public:
+  __device__ void Place(float* memory) { memory_ = memory + device::Lane(); }
+  __device__ float Get(int i) const { return memory_[int64_t{i} * device::kWarp]; }
+  __device__ void Set(int i, float value) { memory_[int64_t{i} * device::kWarp] = value; }
+
+ private:
+  float* memory_ = nullptr;
+};
+
+/// Sums over the lanes of several numbers at once, whose shuffles then overlap.
+template <int kCount>
+__device__ __forceinline__ void WarpSums(float (&sums)[kCount]) {
+BNLSTM_UNROLL
+  for (int mask = device::kWarp / 2; mask > 0; mask /= 2) {
+BNLSTM_UNROLL
+    for (int k = 0; k < kCount; ++k) sums[k] += device::ShuffleXor(sums[k], mask);
+  }
+}
+
+/// Biased mean and variance of the counted rows of some columns (docs/paper.md section 1.1). Two-pass:
+/// the mean by differences to one of the rows, then the variance about that mean, corrected for its
+/// rounding, so that a large mean costs no digits. Equal rows give a variance of exactly 0 and that
+/// row as mean; no row at all gives 0 and 0.
+template <int kRows, int kColumns>
+__device__ __forceinline__ void Measure(const Rows& rows, const Column<kRows> (&columns)[kColumns],
+                               float (&mean)[kColumns], float (&var)[kColumns]) {
+  const float inverse = rows.InverseCount();
+  float base[kColumns], sums[kColumns];
+BNLSTM_UNROLL
+  for (int k = 0; k < kColumns; ++k) {
+    float mine = 0;
+    rows.Each<kRows>([&](int i, int64_t n) {
+      if (n == rows.first_counted) mine = columns[k].Get(i);
+    });
+    base[k] = device::ShuffleFrom(mine, static_cast<int>(rows.first_counted % device::kWarp));
+    if (rows.counted_rows == 0) base[k] = 0;
+    sums[k] = 0;
+  }
+  rows.Each<kRows>([&](int i, int64_t n) {
+    if (!rows.Counts(n)) return;
+BNLSTM_UNROLL
+    for (int k = 0; k < kColumns; ++k) sums[k] += columns[k].Get(i) - base[k];
+  });
+  WarpSums(sums);
+  float rest[2 * kColumns];  // of differences to the first mean, and of their squares
+BNLSTM_UNROLL
+  for (int k = 0; k < kColumns; ++k) {
+    mean[k] = base[k] + sums[k] * inverse;
+    rest[k] = rest[kColumns + k] = 0;
+  }
+  rows.Each<kRows>([&](int i, int64_t n) {
+    if (!rows.Counts(n)) return;
+BNLSTM_UNROLL
+    for (int k = 0; k < kColumns; ++k) {
+      const float d = columns[k].Get(i) - mean[k];
+      rest[k] += d;
+      rest[kColumns + k] = fmaf(d, d, rest[kColumns + k]);
+    }
+  });
+  WarpSums(rest);
+BNLSTM_UNROLL
+  for (int k = 0; k < kColumns; ++k) {
+    const float shift = rest[k] * inverse;
+    const float spread = rest[kColumns + k] * inverse - shift * shift;
+    mean[k] += shift;
+    var[k] = spread < 0 ? 0 : spread;  // a NaN stays
+  }
+}
+
+}  // namespace bnlstm::cuda

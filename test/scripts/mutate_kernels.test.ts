@@ -1,0 +1,28 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { mutations } from '../../scripts/kernels/mutations.mjs';
+import { mutate } from '../../scripts/mutate-kernels.mjs';
+
+const path = (name: string) => fileURLToPath(new URL(`../../${name}`, import.meta.url));
+
+describe('the deliberate bugs', () => {
+  test.each(mutations.map((each) => [each.name, each] as const))('can be made: %s', (_, each) => {
+    const text = readFileSync(path(`native/cuda/${each.file}`), 'utf8');
+    const changed = mutate(text, each);
+    expect(changed).not.toBe(text);
+    expect(each.tests.length).toBeGreaterThan(0);
+    for (const file of each.tests) expect(existsSync(path(file))).toBe(true);
+  });
+
+  test('have names of their own', () => {
+    expect(new Set(mutations.map(({ name }) => name)).size).toBe(mutations.length);
+  });
+
+  test('are refused where their text is not there exactly once', () => {
+    const bug = { name: 'bug', file: 'a.cu', from: 'x = 1;', to: "x = '$&';", tests: [] };
+    expect(mutate('int x = 1;', bug)).toBe("int x = '$&';");
+    expect(() => mutate('int y;', bug)).toThrow('bug: a.cu has its text 0 times, not once');
+    expect(() => mutate('x = 1; x = 1;', bug)).toThrow('2 times');
+  });
+});
