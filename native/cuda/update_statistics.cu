@@ -42,7 +42,7 @@ struct Planner {
   }
   /// The last step stands for all that the batch is too short for.
   __device__ RowUpdate Mix(int64_t step, double keep, double take) const {
-    const int64_t last = once ? 0 : steps - 1;
+    const int64_t last = steps - 1;
     return {RowUpdate::Kind::kMix, step < last ? step : last, keep, take};
   }
 

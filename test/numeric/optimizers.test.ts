@@ -15,9 +15,9 @@ import { normals } from './small_graph.js';
 
 const P = 10_000;
 const learningRate = Math.fround(1e-2);
-/** Elements 100 to 199 and all from 9000 on are not trained; the others' neighbours may differ. */
+/** Elements 100 to 199 and all from 9000 on are not trained. Some segments differ, some do not. */
 const segments = [
-  { begin: 0, count: 100, rateFactor: 1, weightDecay: 0 },
+  { begin: 0, count: 100, rateFactor: 0.5, weightDecay: 0.1 },
   { begin: 200, count: 4321, rateFactor: 0.5, weightDecay: 0.1 },
   { begin: 4521, count: 3000, rateFactor: 0.5, weightDecay: 0.1 },
   { begin: 7521, count: 700, rateFactor: 0.5, weightDecay: 0 },

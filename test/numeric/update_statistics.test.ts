@@ -58,12 +58,14 @@ interface Fold {
   /** The first step of batch k. */
   readonly firstStep?: readonly number[];
   readonly directions?: number;
+  /** Of mode 'pooled': the batches' lengths are given. */
+  readonly withLengths?: boolean;
 }
 
 /** Folds batches into tables of M steps and gives the tables. */
 async function fold(stream: NativeStream, batches: readonly Batch[], options: Fold) {
   const { inputs, mode, initial, decay = 0, state = new Int32Array(4), firstStep } = options;
-  const { directions = 1 } = options;
+  const { directions = 1, withLengths = true } = options;
   const tableShapes = statisticsShapes(directions, M, H, inputs);
   const array = async (data: HostArray) => {
     const place = { array: stream.array(data.byteLength), offset: 0 };
@@ -93,7 +95,7 @@ async function fold(stream: NativeStream, batches: readonly Batch[], options: Fo
         mode: 'pooled',
         counts: i32('counts', counts, [M, 2]),
         countsInput: inputs === 'sequence' ? i32('rows', countsInput, [1, 2]) : undefined,
-        lengths: graph.input('lengths', 'i32', [B]),
+        lengths: withLengths ? graph.input('lengths', 'i32', [B]) : undefined,
         batch: B,
       }),
     };
@@ -112,7 +114,7 @@ async function fold(stream: NativeStream, batches: readonly Batch[], options: Fo
     const program = graph.compile();
     result = await program.run({
       ...mapStatistics((name) => Float32Array.from(statistics[name])),
-      ...(mode === 'pooled' && { lengths }),
+      ...(mode === 'pooled' && withLengths && { lengths }),
       ...(firstStep && { firstStep: Int32Array.of(firstStep[k]) }),
     });
     program.dispose();
@@ -156,6 +158,15 @@ describe.each(devices)('%s', (device) => {
         expectTables(await fold(stream, batches, options), expected);
         const state = Int32Array.of(0, 0, 1, 0);
         expectTables(await fold(stream, batches, { ...options, state }), initial);
+      }));
+
+    it('pooled: without lengths all rows run at all steps', () =>
+      withStream(device, async (stream) => {
+        const batches = [batch(1, 3, inputs), batch(2, M, inputs)];
+        const options = { inputs, mode: 'pooled', initial: Number.NaN } as const;
+        const expected = await fold(stream, batches, options);
+        const actual = await fold(stream, batches, { ...options, withLengths: false });
+        expect(actual).toEqual(expected);
       }));
 
     it('pooled: rows weigh, and a step that no batch defines repeats the one before', () =>
