@@ -87,11 +87,11 @@ export const mutations = [
     tests: lstm,
   },
   {
-    name: 'the mean that is saved is the first estimate',
+    name: 'statistics are divided by all rows',
     file: 'device/rows.h',
-    from: '    mean[k] += shift;\n',
-    to: '',
-    tests: ['test/numeric/update_statistics.test.ts', ...lstm],
+    from: '1.0f / static_cast<float>(counted_rows)',
+    to: '1.0f / static_cast<float>(batch)',
+    tests: lstm,
   },
   {
     name: 'statistics of the cell are not written',

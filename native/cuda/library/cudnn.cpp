@@ -16,6 +16,7 @@ Library Open() {
     result.why = "cuDNN was not found: libcudnn.so.9 does not load. Looked in: ";
     for (const std::string& place : library.tried)
       result.why += (&place == library.tried.data() ? "" : "; ") + place;
+    result.why += ". Install cuDNN 9, or `pip install nvidia-cudnn-cu13`";
     return result;
   }
   std::string missing;
