@@ -19,7 +19,7 @@ struct Scratch {
   size_t bytes;
 
   Scratch(const ops::BnLstm& op, const BnLstmLayout& at, Carver carve)
-      : inputs(at, carve, at.sequence && !op.population ? at.runs(at.T) : 1),
+      : inputs(op, at, carve, at.sequence && !op.population ? at.runs(at.T) : 1),
         a(carve.Floats(4 * at.H * at.padded)) {
     const bool kept = op.saved && !SavedSteps(op, at, 0, nullptr).recomputes;
     if (!kept) steps = StepMemory(at, carve, std::min<int64_t>(2, at.runs(at.T + 1)), 0, false);

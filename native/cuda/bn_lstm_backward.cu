@@ -24,14 +24,14 @@ struct Scratch {
   RunMemory dp;      // [4H] of all steps, where input statistics are of the whole sequence
   float *dh, *dc;    // [H][padded], carried
   double* sums;      // [kSums][H]
-  float* temporary;  // [5H][padded], for batches whose values do not fit into registers
+  float* temporary;  // [5H][padded], for kernels that keep no values in registers
   float* dx;         // [steps of a run][padded][D]
   float* dx_sum;     // [T][B][D], where two directions are rounded once
   float* db_rows;    // [steps of a run][padded][4H], of tokens
   size_t bytes;
 
   Scratch(const ops::BnLstmBackward& op, const BnLstmLayout& at, Carver carve)
-      : inputs(at, carve, 1), a(carve.Floats(4 * at.H * at.padded)) {
+      : inputs(op, at, carve, 1), a(carve.Floats(4 * at.H * at.padded)) {
     const SavedSteps saved(op, at, 0, nullptr);
     const int64_t chunk_runs = at.runs(saved.chunk);
     if (saved.recomputes) steps = StepMemory(at, carve, chunk_runs + 1, chunk_runs, true);
@@ -42,7 +42,8 @@ struct Scratch {
     dh = carve.Floats(at.H * at.padded);
     dc = carve.Floats(at.H * at.padded);
     sums = reinterpret_cast<double*>(carve.Floats(2 * kSums * at.H));
-    temporary = carve.Floats(at.padded > 256 ? 5 * at.H * at.padded : 0);
+    const bool by_row = op.population && op.first_step;
+    temporary = carve.Floats(by_row || at.padded > 256 ? 5 * at.H * at.padded : 0);
     dx = carve.Floats(op.dx ? at.stride() * at.D : 0);
     dx_sum = carve.Floats(op.dx && op.bf16 && at.R == 2 ? at.T * at.B * at.D : 0);
     db_rows = carve.Floats(at.tokens ? at.stride() * 4 * at.H : 0);
@@ -176,6 +177,7 @@ struct Backward {
   void RunSteps(int64_t begin) {
     const int64_t steps = at_.steps_from(begin);
     if (op_.dy) TurnOutputGradient(begin, steps);
+    direction_.DrawZoneout(begin, scratch_.inputs);
     for (int64_t s = begin + steps - 1; s >= begin; --s) {
       if (op_.bf16) {
         Step<uint16_t>(s);
@@ -209,7 +211,7 @@ struct Backward {
       return memory.present() ? reinterpret_cast<Value*>(memory.At(step)) : nullptr;
     };
     const bool own_db = at_.normalize && !at_.sequence;
-    const BackwardStep<Value> step{direction_.Step(s, false),
+    const BackwardStep<Value> step{direction_.Step(s, false, scratch_.inputs),
                                    at_.normalize && !op_.population,
                                    values(memory_.kept_a, s),
                                    values(memory_.kept_b, s),
@@ -223,7 +225,7 @@ struct Backward {
                                    at_.sequence ? scratch_.dp.Floats(s) : nullptr,
                                    scratch_.sums,
                                    scratch_.temporary};
-    WithRows(at_.padded, [&](auto rows) {
+    WithRows(at_.padded, step.shape.norm, [&](auto rows) {
       Launch(context_, {UnitBlocks(at_.H), kThreads}, BackwardKernel<decltype(rows)::value, Value>,
              step);
     });
@@ -356,7 +358,7 @@ struct Backward {
   template <class Value>
   void SequenceRun(int64_t s, int64_t steps) const {
     Launch(context_, {UnitBlocks(4 * at_.H), kThreads}, SequenceGradient<Value>,
-           direction_.Step(s, false), !op_.population, steps, at_.T, scratch_.sums,
+           direction_.Step(s, false, scratch_.inputs), !op_.population, steps, at_.T, scratch_.sums,
            scratch_.dp.Floats(s), reinterpret_cast<const Value*>(memory_.kept_b.At(s)),
            reinterpret_cast<Value*>(scratch_.db.At(s)));
   }

@@ -1,5 +1,6 @@
 #include "cuda/bn_lstm_sequence.h"
 
+#include "core/philox.h"
 #include "cuda/blas.h"
 #include "cuda/device/elements.h"
 #include "cuda/device/forward_step.h"
@@ -78,7 +79,7 @@ Direction::Direction(const ops::BnLstmOperands& op, const BnLstmLayout& at, int6
       places_{op.lengths ? op.lengths.i32() : nullptr, at.T, at.B, r == 1},
       weights_(op.packed.u8() + static_cast<size_t>(r * at.packed_direction()) * at.value_bytes) {}
 
-StepShape Direction::Step(int64_t s, bool measure) const {
+StepShape Direction::Step(int64_t s, bool measure, const InputMemory& memory) const {
   const int64_t H = at_.H;
   const auto gates = [&](const Tensor& from) { return from ? from.f32() + r_ * 4 * H : nullptr; };
   const auto units = [&](const Tensor& from) { return from ? from.f32() + r_ * H : nullptr; };
@@ -110,9 +111,8 @@ StepShape Direction::Step(int64_t s, bool measure) const {
                     stats.input_mean.shape[1],
                     by_row ? op_.first_step.i32() : nullptr};
   }
-  shape.zoneout_c = {op_.zoneout_c, op_.sample_zoneout, op_.stream + 1};
-  shape.zoneout_h = {op_.zoneout_h, op_.sample_zoneout, op_.stream + 2};
-  shape.draw = {op_.seed, op_.attempt ? op_.attempt.i32() : nullptr, r_ * H, at_.R * H};
+  shape.zoneout_c = {op_.zoneout_c, memory.keep_c.present() ? memory.keep_c.At(s) : nullptr};
+  shape.zoneout_h = {op_.zoneout_h, memory.keep_h.present() ? memory.keep_h.At(s) : nullptr};
   return shape;
 }
 
@@ -171,6 +171,28 @@ const void* Direction::Inputs(int64_t s, const InputMemory& memory) const {
   return memory.x;
 }
 
+void Direction::DrawZoneout(int64_t s, const InputMemory& memory) const {
+  Draw(op_.zoneout_c, op_.stream + 1, s, memory.keep_c);
+  Draw(op_.zoneout_h, op_.stream + 2, s, memory.keep_h);
+}
+
+void Direction::Draw(float rate, uint32_t stream, int64_t s, const RunMemory& keep) const {
+  if (!keep.present()) return;
+  const int64_t steps = at_.steps_from(s), padded = at_.padded, stride = at_.stride();
+  const int64_t B = at_.B, H = at_.H, R = at_.R, r = r_;
+  const uint64_t seed = op_.seed;
+  const int32_t* const attempt = op_.attempt.i32();
+  uint8_t* const to = keep.At(s);
+  ForEach(context_, H * steps * padded, [=] __device__(int64_t i) {
+    const int64_t n = i % padded, slot = i / padded % steps, j = i / padded / steps;
+    if (n >= B) return;
+    const Philox random{seed, stream, static_cast<uint32_t>(*attempt)};
+    const int64_t index = ((s + slot) * B + n) * R * H + r * H + j;
+    to[j * stride + slot * padded + n] =
+        random.Uniform(static_cast<uint64_t>(index)) < rate ? 1 : 0;
+  });
+}
+
 void Direction::MultiplyInputs(int64_t s, const void* x, const InputMemory& memory) const {
   const int64_t rows = at_.steps_from(s) * at_.padded, columns = 4 * at_.H, stride = at_.stride();
   float* const p = memory.p.Floats(s);
@@ -201,16 +223,17 @@ void Direction::MultiplyInputs(int64_t s, const void* x, const InputMemory& memo
 
 void Direction::MeasureInputs(int64_t s, const InputMemory& memory) const {
   const int64_t steps = at_.steps_from(s);
-  Launch(context_, {UnitBlocks(4 * at_.H * steps), kThreads}, MeasureSteps, Step(s, true),
+  Launch(context_, {UnitBlocks(4 * at_.H * steps), kThreads}, MeasureSteps, Step(s, true, memory),
          memory.p.Floats(s), steps);
 }
 
 void Direction::MeasureSequence(const InputMemory& memory) const {
-  Launch(context_, {UnitBlocks(4 * at_.H), kThreads}, MeasureAll, Step(0, true),
+  Launch(context_, {UnitBlocks(4 * at_.H), kThreads}, MeasureAll, Step(0, true, memory),
          memory.p.Floats(0), at_.T, at_.run);
 }
 
 void ForwardSteps::Run(int64_t s) const {
+  direction_.DrawZoneout(s, inputs_);
   const int64_t end = s + direction_.at().steps_from(s);
   for (; s < end; ++s) {
     if (direction_.value_type() == DType::kBF16) {
@@ -238,7 +261,7 @@ void ForwardSteps::Step(int64_t s) const {
   const auto values = [](const RunMemory& memory, int64_t step) {
     return memory.present() ? reinterpret_cast<Value*>(memory.At(step)) : nullptr;
   };
-  const ForwardStep<Value> step{direction_.Step(s, measure_),
+  const ForwardStep<Value> step{direction_.Step(s, measure_, inputs_),
                                 a_,
                                 inputs_.p.Floats(s),
                                 memory_.c.Floats(s),
@@ -247,7 +270,7 @@ void ForwardSteps::Step(int64_t s) const {
                                 values(memory_.h, s + 1),
                                 values(memory_.kept_a, s),
                                 values(memory_.kept_b, s)};
-  WithRows(at.padded, [&](auto rows) {
+  WithRows(at.padded, step.shape.norm, [&](auto rows) {
     Launch(context_, {UnitBlocks(at.H), kThreads}, ForwardKernel<decltype(rows)::value, Value>,
            step);
   });

@@ -22,19 +22,22 @@ struct Places {
 };
 
 /// Memory for what comes in of a run: rows of x [steps][padded][D] where x itself will not do, the
-/// tokens [steps][padded] (-1: none), and x Wx [4H] of `runs` runs, f32.
+/// tokens [steps][padded] (-1: none), x Wx [4H] of `runs` runs, f32, and where states are kept by
+/// zoneout, [H] u8 each.
 struct InputMemory {
   uint8_t* x = nullptr;
   int32_t* tokens = nullptr;
-  RunMemory p;
+  RunMemory p, keep_c, keep_h;
 
   InputMemory() = default;
-  InputMemory(const BnLstmLayout& at, Carver& carve, int64_t runs)
+  InputMemory(const ops::BnLstmShape& op, const BnLstmLayout& at, Carver& carve, int64_t runs)
       : x(carve.Bytes(at.tokens ? 0
                                 : static_cast<size_t>(at.stride() * at.D) * at.value_bytes)),
         tokens(reinterpret_cast<int32_t*>(
             carve.Bytes(at.tokens ? static_cast<size_t>(at.stride()) * sizeof(int32_t) : 0))),
-        p(at, carve, 4 * at.H, sizeof(float), runs) {}
+        p(at, carve, 4 * at.H, sizeof(float), runs),
+        keep_c(at, carve, at.H, 1, op.sample_zoneout && op.zoneout_c != 0 ? 1 : 0),
+        keep_h(at, carve, at.H, 1, op.sample_zoneout && op.zoneout_h != 0 ? 1 : 0) {}
 };
 
 /// One direction of an op: what its kernels are told, and what happens at the borders of runs.
@@ -52,12 +55,15 @@ class Direction {
 
   /// What a step's kernel is told. Batch statistics are measured by the first pass over the steps
   /// (`measure`) and read by every other.
-  StepShape Step(int64_t s, bool measure) const;
+  StepShape Step(int64_t s, bool measure, const InputMemory& memory) const;
 
   /// h and c before step 0.
   void Begin(const StepMemory& memory) const;
   /// The rows of x of the run that begins at s, row-major and `at.D` apart; or its tokens.
   const void* Inputs(int64_t s, const InputMemory& memory) const;
+  /// Draws where states are kept in that run; of one state, if it has `keep`.
+  void DrawZoneout(int64_t s, const InputMemory& memory) const;
+  void Draw(float rate, uint32_t stream, int64_t s, const RunMemory& keep) const;
   /// x Wx of that run, of what Inputs has given.
   void MultiplyInputs(int64_t s, const void* x, const InputMemory& memory) const;
   /// Statistics of x Wx: of each step of the run that begins at s, or of all steps together.
@@ -108,7 +114,8 @@ struct RowsOfLane {
   static constexpr int value = kCount;
 };
 template <class Body>
-void WithRows(int64_t padded, const Body& body) {
+void WithRows(int64_t padded, Norm norm, const Body& body) {
+  if (norm == Norm::kTableByRow) return body(RowsOfLane<0>());
   if (padded <= 32) return body(RowsOfLane<1>());
   if (padded <= 64) return body(RowsOfLane<2>());
   if (padded <= 128) return body(RowsOfLane<4>());

@@ -22,7 +22,7 @@ struct BackwardStep {
   Value* db;        // [4H]; null: not wanted
   float* dp;        // [4H] gradients of the pre-activations, or null
   double* sums;     // [kSums][H] added to
-  float* temporary; // [6H] where kRows is 0
+  float* temporary;  // [5H] where kRows is 0
 };
 
 /// What the warp of hidden unit j does.
@@ -31,7 +31,8 @@ __device__ inline void StepBackward(const BackwardStep<Value>& u, int64_t j) {
   const StepShape& shape = u.shape;
   const Rows rows = shape.RowsOfStep();
   const int64_t H = shape.hidden, stride = shape.stride;
-  const bool none = shape.norm == Norm::kNone, by_row = shape.norm == Norm::kTableByRow;
+  const bool none = shape.norm == Norm::kNone;
+  const bool by_row = kRows == 0 && shape.norm == Norm::kTableByRow;
   const float inverse = u.through ? rows.InverseCount() : 0.0f;
 
   Column<kRows> dz, d_pre[4];  // d_pre[2] is there before the others
@@ -65,7 +66,7 @@ BNLSTM_UNROLL
       float* const passing = u.dh + j * shape.padded + n;
       float dh = *passing;
       if (u.dy) dh += LoadValue(u.dy + j * stride + n);
-      const float fresh = Unsettle(shape.zoneout_h, shape.draw, rows, n, j, dh);
+      const float fresh = Unsettle(shape.zoneout_h, rows, n, j * stride + n, dh);
       *passing = dh;
       if (rows.Runs(n)) {
         if (by_row) cell.Load(cell_table, shape.tables.Row(shape.step, n));
@@ -104,7 +105,7 @@ BNLSTM_UNROLL
     }
     float* const carried = u.dc + j * shape.padded + n;
     float dc = *carried + inner;
-    const float fresh = Unsettle(shape.zoneout_c, shape.draw, rows, n, j, dc);
+    const float fresh = Unsettle(shape.zoneout_c, rows, n, j * stride + n, dc);
     float d[4] = {0, 0, 0, 0};
     if (rows.Runs(n)) {
       const float f = Sigmoid(pre_activation(0, n)), in = Sigmoid(pre_activation(1, n));

@@ -1,7 +1,6 @@
 #pragma once
 
 #include "core/bf16.h"
-#include "core/philox.h"
 #include "cuda/device/rows.h"
 
 namespace bnlstm::cuda {
@@ -25,7 +24,8 @@ struct UnitParameters {
 
 /// How values are normalised: not at all; with the batch's own statistics, which are written to the
 /// tables; with the tables' row of the step, as given or as measured before; or with a row for each
-/// row of the batch.
+/// row of the batch, which only the kernels with kRows 0 know: where rows stand at different steps
+/// they belong to sessions, whose batches are small and whose sequences are short.
 enum class Norm { kNone, kMeasure, kTable, kTableByRow };
 
 /// The statistics of one direction: tables of means and biased variances over steps.
@@ -65,56 +65,35 @@ BNLSTM_UNROLL
   __device__ __forceinline__ float Hat(int k, float x) const { return (x - mean[k]) * r[k]; }
 };
 
-/// The previous value of a state against its next one (zoneout, Krueger et al. 2017).
+/// The previous value of a state against its next one (Krueger et al. 2017): kept where `keep`
+/// [H], columns `stride` apart, is not 0; without it mixed in by `rate`.
 struct Zoneout {
   float rate;
-  bool sample;
-  uint32_t stream;
+  const uint8_t* keep;
 };
 
-/// What decides which states are kept, of one direction.
-struct ZoneoutDraw {
-  uint64_t seed;
-  const int32_t* attempt;
-  int64_t first, row;  // index of unit 0 of row 0 at step 0, and from row to row
-
-  /// Whether unit j of row n keeps its value at a step; `batch` rows to a step.
-  __device__ bool Keeps(const Zoneout& zoneout, int64_t step, int64_t batch, int64_t n,
-                        int64_t j) const {
-    const Philox random{seed, zoneout.stream, static_cast<uint32_t>(*attempt)};
-    const int64_t index = (step * batch + n) * row + first + j;
-    return random.Uniform(static_cast<uint64_t>(index)) < zoneout.rate;
-  }
-};
-
-/// The state after zoneout.
-__device__ inline float Settle(const Zoneout& zoneout, const ZoneoutDraw& draw, const Rows& rows,
-                               int64_t n, int64_t j, float previous, float next) {
+/// The state after zoneout, of row n at place `at` of the run.
+__device__ inline float Settle(const Zoneout& zoneout, const Rows& rows, int64_t n, int64_t at,
+                               float previous, float next) {
   if (!rows.Runs(n)) return previous;
+  if (zoneout.keep) return zoneout.keep[at] ? previous : next;
   if (zoneout.rate == 0) return next;
-  if (zoneout.sample) {
-    return draw.Keeps(zoneout, rows.step, rows.batch, n, j) ? previous : next;
-  }
   return previous * zoneout.rate + next * (1.0f - zoneout.rate);
 }
 
 /// Splits a state's gradient: returns what reaches the next value, leaves in `gradient` what passes
 /// to the previous one.
-__device__ inline float Unsettle(const Zoneout& zoneout, const ZoneoutDraw& draw, const Rows& rows,
-                                 int64_t n, int64_t j, float& gradient) {
+__device__ inline float Unsettle(const Zoneout& zoneout, const Rows& rows, int64_t n, int64_t at,
+                                 float& gradient) {
   const float whole = gradient;
   if (!rows.Runs(n)) return 0;
-  if (zoneout.rate == 0) {
-    gradient = 0;
-    return whole;
-  }
-  if (zoneout.sample) {
-    const bool keeps = draw.Keeps(zoneout, rows.step, rows.batch, n, j);
+  if (zoneout.keep) {
+    const bool keeps = zoneout.keep[at] != 0;
     gradient = keeps ? whole : 0;
     return keeps ? 0 : whole;
   }
-  gradient = whole * zoneout.rate;
-  return whole * (1.0f - zoneout.rate);
+  gradient = zoneout.rate == 0 ? 0 : whole * zoneout.rate;
+  return zoneout.rate == 0 ? whole : whole * (1.0f - zoneout.rate);
 }
 
 /// What both passes are told of a step of one direction.
@@ -128,7 +107,6 @@ struct StepShape {
   UnitParameters parameters;
   Tables tables;
   Zoneout zoneout_c, zoneout_h;
-  ZoneoutDraw draw;
 
   __device__ Rows RowsOfStep() const { return Rows(batch, padded, lengths, step, ended_count); }
   __device__ UnitTable Recurrent(int64_t j) const {

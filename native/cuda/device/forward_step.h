@@ -24,7 +24,8 @@ __device__ inline void StepForward(const ForwardStep<Value>& u, int64_t j) {
   const StepShape& shape = u.shape;
   const Rows rows = shape.RowsOfStep();
   const int64_t H = shape.hidden;
-  const bool none = shape.norm == Norm::kNone, by_row = shape.norm == Norm::kTableByRow;
+  const bool none = shape.norm == Norm::kNone;
+  const bool by_row = kRows == 0 && shape.norm == Norm::kTableByRow;
 
   Column<kRows> a[4], x[4], c[1];
 BNLSTM_UNROLL
@@ -98,7 +99,7 @@ BNLSTM_UNROLL
     }
     const float previous = u.c_before[j * shape.stride + n];
     const float next = fmaf(Sigmoid(pre[0]), previous, Sigmoid(pre[1]) * tanhf(pre[3]));
-    const float settled = Settle(shape.zoneout_c, shape.draw, rows, n, j, previous, next);
+    const float settled = Settle(shape.zoneout_c, rows, n, j * shape.stride + n, previous, next);
     c[0].Set(i, settled);
     if constexpr (kRows > 0) u.c[j * shape.stride + n] = settled;
     a[2].Set(i, Sigmoid(pre[2]));
@@ -126,7 +127,7 @@ BNLSTM_UNROLL
     const float z = none ? c[0].Get(i) + beta_c : fmaf(cell.Hat(0, c[0].Get(i)), gamma_c, beta_c);
     const float next = a[2].Get(i) * tanhf(z);
     const float previous = LoadValue(u.h_before + j * shape.stride + n);
-    StoreValue(to, Settle(shape.zoneout_h, shape.draw, rows, n, j, previous, next));
+    StoreValue(to, Settle(shape.zoneout_h, rows, n, j * shape.stride + n, previous, next));
   });
 }
 

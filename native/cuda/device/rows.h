@@ -70,7 +70,7 @@ class Column {
   __device__ void Set(int i, float value) { values_[i] = value; }
 
  private:
-  float values_[kRows];
+  float values_[kRows] = {};
 };
 template <>
 class Column<0> {
