@@ -41,6 +41,8 @@ std::shared_ptr<Array> Stream::NewArray(size_t bytes) {
 
 std::shared_ptr<Program> Stream::NewProgram(ProgramDescription description) {
   auto program = std::make_shared<Program>(engine_, std::move(description));
+  std::erase_if(programs_, [](const auto& known) { return known.expired(); });
+  programs_.push_back(program);
   if (program->arena_bytes() <= arena_.bytes()) {
     program->Bind(arena_);
     engine_->Reserve(program->copies());
@@ -83,8 +85,12 @@ void Stream::Close() {
       array->Free();
     }
   }
+  for (const auto& known : programs_) {
+    if (const auto program = known.lock()) program->Free();
+  }
   arena_.Clear();
-  staging_.Clear();
+  staging_.Close();
+  engine_ = nullptr;
   --Alive::streams;
 }
 

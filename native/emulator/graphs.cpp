@@ -5,6 +5,7 @@
 #include "emulator/state.h"
 
 using bnlstm::emulator::Call;
+using bnlstm::emulator::CallThatFrees;
 using bnlstm::emulator::Capture;
 using bnlstm::emulator::Contains;
 using bnlstm::emulator::GraphNodes;
@@ -65,7 +66,7 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream) {
 }
 
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) {
-  return Call([&](State& state) {
+  return CallThatFrees([&](State& state) {
     if (!Contains(state.execs, exec)) return cudaErrorInvalidValue;
     std::erase(state.execs, exec);
     delete exec;
@@ -74,7 +75,7 @@ cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) {
 }
 
 cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
-  return Call([&](State& state) {
+  return CallThatFrees([&](State& state) {
     if (!Contains(state.graphs, graph)) return cudaErrorInvalidValue;
     std::erase(state.graphs, graph);
     delete graph;
