@@ -33,13 +33,19 @@ void* Queue::Allocate(size_t bytes) {
                                   std::to_string(total) + " are free");
   }
   Check(error, "cudaMallocAsync");
-  Check(cudaMemsetAsync(memory, 0, bytes, memory_), "cudaMemsetAsync");
-  memory_.Synchronize();
+  try {
+    Check(cudaMemsetAsync(memory, 0, bytes, memory_), "cudaMemsetAsync");
+    memory_.Synchronize();
+  } catch (...) {
+    cudaFreeAsync(memory, memory_);
+    throw;
+  }
   return memory;
 }
 
 void Queue::Free(void* memory) {
-  if (!memory || cudaSetDevice(device_) != cudaSuccess) return;
+  if (!memory) return;
+  cudaSetDevice(device_);
   cudaFreeAsync(memory, memory_);
 }
 
@@ -92,7 +98,9 @@ void Queue::ClearCache() {
   Check(cudaMemsetAsync(cache_.data(), 0, cache_.bytes(), compute), "cudaMemsetAsync");
 }
 
-Context Queue::context() const { return {record, &blas_, workspace_.data(), multiprocessors_}; }
+Context Queue::context() const {
+  return {record, &blas_, workspace_.data(), multiprocessors_};
+}
 
 Queue::Slot& Queue::Take() {
   Assert(taken_ - released_ < kSlots, "too many runs are in flight");

@@ -31,7 +31,7 @@ void SetMultiprocessors(int count);
 /// The nth call from now (1: the next) fails with `error`; `sticky`: and so does every later one, as
 /// after cudaErrorIllegalAddress. Every function of runtime.h that can fail counts, each launch, and
 /// each of cublas.h; cudaGetLastError, cudaPeekAtLastError and the two that give versions do not.
-/// What frees or destroys does so though it fails, but for a sticky error, with which the device's
+/// What frees, destroys or ends a capture does so though it fails, but for a sticky error, with which the device's
 /// memory is gone at once.
 void FailCall(int64_t nth, cudaError_t error, bool sticky = false);
 
