@@ -143,7 +143,7 @@ export const mutations = [
     file: 'bn_lstm_backward.cu',
     from: 'return begin + at_.run >= at_.T ? 0.0f : 1.0f;',
     to: 'return 1.0f;',
-    tests: lstm,
+    tests: ['native:CudaLstm'],
   },
   {
     name: 'zoneout draws the same in every run of steps',
