@@ -1,7 +1,7 @@
 // node scripts/mutate-kernels.mjs [--list] [NAMES...]: whether the tests notice the deliberate bugs of
 // scripts/kernels/mutations.mjs. Each is made in a copy of this tree, the engine is built for the
 // emulator, and the tests that the bug names run there: one of them must fail. Without a bug they
-// must pass. NAMES are parts of names. Half a minute for each bug, so it is not part of CI.
+// must pass. NAMES are parts of names. With ccache 3 to 15 seconds for each bug; not part of CI.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
