@@ -11,7 +11,7 @@ namespace {
 // As much as cuBLAS itself asks for on Hopper (32 MiB), so that no fast algorithm is left out.
 constexpr size_t kWorkspaceBytes = size_t{32} << 20;
 
-constexpr int kTypeF32 = 0, kTypeBf16 = 14;                 // cudaDataType_t
+constexpr int kTypeF32 = 0, kTypeBf16 = 14;  // cudaDataType_t
 constexpr cublasComputeType_t kComputeF32 = 68, kComputeTf32 = 77;
 constexpr cublasGemmAlgo_t kDefaultAlgorithm = -1;
 

@@ -1,8 +1,8 @@
 // Backward over a whole sequence (docs/paper.md section 1.2), by the plan for any shape: for each step
 // one kernel, and one product of cuBLAS that carries the gradient to the step before. The products
 // that nothing waits for (dWh, dWx, dx) are done for a run of steps at a time. No sum is atomic.
-#include "cuda/bn_lstm_sequence.h"
 #include "cuda/blas.h"
+#include "cuda/bn_lstm_sequence.h"
 #include "cuda/device/backward_step.h"
 #include "cuda/device/elements.h"
 #include "cuda/device/token_sum.h"
@@ -135,7 +135,8 @@ struct Backward {
     for (int64_t end = at_.T; end > 0;) {
       const int64_t chunk = (end - 1) / saved_.chunk * saved_.chunk;
       if (saved_.recomputes) RunAgain(chunk, end);
-      for (; end > chunk; end = (end - 1) / at_.run * at_.run) RunSteps((end - 1) / at_.run * at_.run);
+      for (; end > chunk; end = (end - 1) / at_.run * at_.run)
+        RunSteps((end - 1) / at_.run * at_.run);
     }
     if (at_.sequence) SequenceInputs();
     Finish();
@@ -160,10 +161,10 @@ struct Backward {
   void RunAgain(int64_t begin, int64_t end) const {
     const auto restore = [&](void* to, const void* from, size_t element) {
       const size_t row = static_cast<size_t>(at_.padded) * element;
-      Check(cudaMemcpy2DAsync(to, static_cast<size_t>(at_.stride()) * element, from, row, row,
-                              static_cast<size_t>(at_.H), cudaMemcpyDeviceToDevice,
-                              context_.stream),
-            "cudaMemcpy2DAsync");
+      Check(
+          cudaMemcpy2DAsync(to, static_cast<size_t>(at_.stride()) * element, from, row, row,
+                            static_cast<size_t>(at_.H), cudaMemcpyDeviceToDevice, context_.stream),
+          "cudaMemcpy2DAsync");
     };
     restore(memory_.h.At(begin), saved_.ChunkH(at_, begin), at_.value_bytes);
     restore(memory_.c.At(begin), saved_.ChunkC(at_, begin), sizeof(float));
@@ -192,7 +193,8 @@ struct Backward {
 
   /// dy of a run, unit-major.
   void TurnOutputGradient(int64_t begin, int64_t steps) const {
-    const int64_t B = at_.B, H = at_.H, R = at_.R, padded = at_.padded, stride = at_.stride(), r = r_;
+    const int64_t B = at_.B, H = at_.H, R = at_.R, padded = at_.padded, stride = at_.stride(),
+                  r = r_;
     const Places places = direction_.places();
     const Elements dy(op_.dy), to(Tensor{op_.dy.dtype, {}, scratch_.dy.At(begin), true});
     Turn(
@@ -369,9 +371,8 @@ struct Backward {
     const auto write = [&](const Tensor& out, int64_t columns, int64_t first) {
       if (!out) return;
       float* const to = out.f32() + r * columns;
-      ForEach(context_, columns, [=] __device__(int64_t i) {
-        to[i] = static_cast<float>(sums[first * H + i]);
-      });
+      ForEach(context_, columns,
+              [=] __device__(int64_t i) { to[i] = static_cast<float>(sums[first * H + i]); });
     };
     write(op_.db, 4 * H, kSumBias);
     write(op_.dgamma_h, 4 * H, kSumGammaH);
@@ -413,9 +414,10 @@ OpSizes Sizes(const ops::BnLstmBackward& op) {
 
 OpPlan Plan(const ops::BnLstmBackward& op) {
   const BnLstmLayout at(op);
-  return {"steps", "for each step a kernel with 8 hidden units to a block, " +
-                       std::to_string(UnitBlocks(at.H)) +
-                       " blocks, and a product of cuBLAS, in one CUDA graph: the plan for any shape"};
+  return {"steps",
+          "for each step a kernel with 8 hidden units to a block, " +
+              std::to_string(UnitBlocks(at.H)) +
+              " blocks, and a product of cuBLAS, in one CUDA graph: the plan for any shape"};
 }
 
 void Run(const ops::BnLstmBackward& op, const Context& context) {

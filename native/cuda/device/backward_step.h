@@ -15,13 +15,13 @@ struct BackwardStep {
   bool through;  // gradients of the statistics
   const Value *kept_a, *kept_b;
   const float *c_before, *c;
-  const Value* dy;  // or null
-  float* dh;        // [H] in: gradient of h_t from later steps; out: what passes it by
-  float* dc;        // [H] in: gradient of c_t from later steps; out: of c_{t-1}
-  Value* da;        // [4H] gradients of the products
-  Value* db;        // [4H]; null: not wanted
-  float* dp;        // [4H] gradients of the pre-activations, or null
-  double* sums;     // [kSums][H] added to
+  const Value* dy;   // or null
+  float* dh;         // [H] in: gradient of h_t from later steps; out: what passes it by
+  float* dc;         // [H] in: gradient of c_t from later steps; out: of c_{t-1}
+  Value* da;         // [4H] gradients of the products
+  Value* db;         // [4H]; null: not wanted
+  float* dp;         // [4H] gradients of the pre-activations, or null
+  double* sums;      // [kSums][H] added to
   float* temporary;  // [5H] where kRows is 0
 };
 
@@ -38,15 +38,19 @@ __device__ inline void StepBackward(const BackwardStep<Value>& u, int64_t j) {
   Column<kRows> dz, d_pre[4];  // d_pre[2] is there before the others
   dz.Place(u.temporary + (4 * H + j) * shape.padded);
   float gamma_h[4], gamma_x[4], bias[4];
-BNLSTM_UNROLL
+  BNLSTM_UNROLL
   for (int g = 0; g < 4; ++g) {
     d_pre[g].Place(u.temporary + (g * H + j) * shape.padded);
     gamma_h[g] = none ? 1.0f : shape.parameters.gamma_h[g * H + j];
     gamma_x[g] = none ? 1.0f : shape.parameters.gamma_x[g * H + j];
     bias[g] = shape.parameters.bias[g * H + j];
   }
-  const auto kept_a = [&](int g, int64_t n) { return LoadValue(u.kept_a + (g * H + j) * stride + n); };
-  const auto kept_b = [&](int g, int64_t n) { return LoadValue(u.kept_b + (g * H + j) * stride + n); };
+  const auto kept_a = [&](int g, int64_t n) {
+    return LoadValue(u.kept_a + (g * H + j) * stride + n);
+  };
+  const auto kept_b = [&](int g, int64_t n) {
+    return LoadValue(u.kept_b + (g * H + j) * stride + n);
+  };
   const auto pre_activation = [&](int g, int64_t n) {
     if (none) return kept_a(g, n) + bias[g];
     return fmaf(kept_a(g, n), gamma_h[g], fmaf(kept_b(g, n), gamma_x[g], bias[g]));
@@ -86,7 +90,7 @@ BNLSTM_UNROLL
 
   // Steps 4 to 6: the cell, and the gates.
   float sums[12];  // by gate: of dP, of dP times the normalised a, times the normalised x Wx
-BNLSTM_UNROLL
+  BNLSTM_UNROLL
   for (int k = 0; k < 12; ++k) sums[k] = 0;
   const float mean_dz = cell_sums[0] * inverse, mean_dz_hat = cell_sums[1] * inverse;
   rows.Each<kRows>([&](int i, int64_t n) {
@@ -117,7 +121,7 @@ BNLSTM_UNROLL
       d[3] = fresh * in * (1.0f - g * g);
     }
     *carried = dc;
-BNLSTM_UNROLL
+    BNLSTM_UNROLL
     for (int g = 0; g < 4; ++g) {
       d_pre[g].Set(i, d[g]);
       sums[g] += d[g];
@@ -127,7 +131,7 @@ BNLSTM_UNROLL
     }
   });
   WarpSums(sums);
-BNLSTM_UNROLL
+  BNLSTM_UNROLL
   for (int k = 0; k < 14; ++k) {
     static_assert(kSumBias == 0 && kSumGammaH == 4 && kSumGammaX == 8 && kSumGammaC == 12);
     const float sum = k < 12 ? sums[k] : k == kSumGammaC ? cell_sums[1] : cell_sums[0];
@@ -148,7 +152,7 @@ BNLSTM_UNROLL
       recurrent.Load(recurrent_table, row);
       input.Load(input_table, shape.tables.InputRow(row));
     }
-BNLSTM_UNROLL
+    BNLSTM_UNROLL
     for (int g = 0; g < 4; ++g) {
       const int64_t to = (g * H + j) * stride + n;
       const float d = d_pre[g].Get(i);

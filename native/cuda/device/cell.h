@@ -39,7 +39,9 @@ struct Tables {
     const int64_t row = step + (first_step ? first_step[n] : 0);
     return row < steps ? row : steps - 1;
   }
-  __device__ int64_t InputRow(int64_t row) const { return row < input_steps ? row : input_steps - 1; }
+  __device__ int64_t InputRow(int64_t row) const {
+    return row < input_steps ? row : input_steps - 1;
+  }
 };
 
 /// Where one of the three normalisations of a unit has its statistics.
@@ -55,7 +57,7 @@ struct Normalizer {
   float mean[kColumns] = {}, r[kColumns] = {};
 
   __device__ __forceinline__ void Load(const UnitTable& table, int64_t row) {
-BNLSTM_UNROLL
+    BNLSTM_UNROLL
     for (int k = 0; k < kColumns; ++k) {
       const int64_t at = row * table.width + table.column + k * table.apart;
       mean[k] = table.means[at];

@@ -28,7 +28,7 @@ __device__ inline void StepForward(const ForwardStep<Value>& u, int64_t j) {
   const bool by_row = kRows == 0 && shape.norm == Norm::kTableByRow;
 
   Column<kRows> a[4], x[4], c[1];
-BNLSTM_UNROLL
+  BNLSTM_UNROLL
   for (int g = 0; g < 4; ++g) {
     float* const from_a = u.a + (g * H + j) * shape.padded;
     float* const from_x = u.p + (g * H + j) * shape.stride;
@@ -48,7 +48,7 @@ BNLSTM_UNROLL
   if (shape.norm == Norm::kMeasure) {
     float var[4];
     Measure<kRows>(rows, a, recurrent.mean, var);
-BNLSTM_UNROLL
+    BNLSTM_UNROLL
     for (int g = 0; g < 4; ++g) {
       recurrent.r[g] = InverseRoot(var[g], shape.eps);
       if (device::Lane() == g) {
@@ -64,7 +64,7 @@ BNLSTM_UNROLL
   }
 
   float gamma_h[4], gamma_x[4], bias[4];
-BNLSTM_UNROLL
+  BNLSTM_UNROLL
   for (int g = 0; g < 4; ++g) {
     gamma_h[g] = none ? 1.0f : shape.parameters.gamma_h[g * H + j];
     gamma_x[g] = none ? 1.0f : shape.parameters.gamma_x[g * H + j];
@@ -83,7 +83,7 @@ BNLSTM_UNROLL
       input.Load(input_table, shape.tables.InputRow(row));
     }
     float pre[4];
-BNLSTM_UNROLL
+    BNLSTM_UNROLL
     for (int g = 0; g < 4; ++g) {
       const int64_t to = (g * H + j) * shape.stride + n;
       if (none) {

@@ -48,7 +48,7 @@ struct Rows {
   template <int kRows, class Body>
   __device__ __forceinline__ void Each(const Body& body) const {
     if constexpr (kRows > 0) {
-BNLSTM_UNROLL
+      BNLSTM_UNROLL
       for (int i = 0; i < kRows; ++i) {
         const int64_t n = device::Lane() + i * device::kWarp;
         if (n < padded) body(i, n);
@@ -86,9 +86,9 @@ class Column<0> {
 /// Sums over the lanes of several numbers at once, whose shuffles then overlap.
 template <int kCount>
 __device__ __forceinline__ void WarpSums(float (&sums)[kCount]) {
-BNLSTM_UNROLL
+  BNLSTM_UNROLL
   for (int mask = device::kWarp / 2; mask > 0; mask /= 2) {
-BNLSTM_UNROLL
+    BNLSTM_UNROLL
     for (int k = 0; k < kCount; ++k) sums[k] += device::ShuffleXor(sums[k], mask);
   }
 }
@@ -99,10 +99,10 @@ BNLSTM_UNROLL
 /// row as mean; no row at all gives 0 and 0.
 template <int kRows, int kColumns>
 __device__ __forceinline__ void Measure(const Rows& rows, const Column<kRows> (&columns)[kColumns],
-                               float (&mean)[kColumns], float (&var)[kColumns]) {
+                                        float (&mean)[kColumns], float (&var)[kColumns]) {
   const float inverse = rows.InverseCount();
   float base[kColumns], sums[kColumns];
-BNLSTM_UNROLL
+  BNLSTM_UNROLL
   for (int k = 0; k < kColumns; ++k) {
     float mine = 0;
     rows.Each<kRows>([&](int i, int64_t n) {
@@ -114,19 +114,19 @@ BNLSTM_UNROLL
   }
   rows.Each<kRows>([&](int i, int64_t n) {
     if (!rows.Counts(n)) return;
-BNLSTM_UNROLL
+    BNLSTM_UNROLL
     for (int k = 0; k < kColumns; ++k) sums[k] += columns[k].Get(i) - base[k];
   });
   WarpSums(sums);
   float rest[2 * kColumns];  // of differences to the first mean, and of their squares
-BNLSTM_UNROLL
+  BNLSTM_UNROLL
   for (int k = 0; k < kColumns; ++k) {
     mean[k] = base[k] + sums[k] * inverse;
     rest[k] = rest[kColumns + k] = 0;
   }
   rows.Each<kRows>([&](int i, int64_t n) {
     if (!rows.Counts(n)) return;
-BNLSTM_UNROLL
+    BNLSTM_UNROLL
     for (int k = 0; k < kColumns; ++k) {
       const float d = columns[k].Get(i) - mean[k];
       rest[k] += d;
@@ -134,7 +134,7 @@ BNLSTM_UNROLL
     }
   });
   WarpSums(rest);
-BNLSTM_UNROLL
+  BNLSTM_UNROLL
   for (int k = 0; k < kColumns; ++k) {
     const float shift = rest[k] * inverse;
     const float spread = rest[kColumns + k] * inverse - shift * shift;
