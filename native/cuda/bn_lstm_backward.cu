@@ -52,7 +52,7 @@ struct Scratch {
 };
 
 template <int kRows, class Value>
-__global__ void __launch_bounds__(kThreads) BackwardKernel(BackwardStep<Value> step) {
+__global__ void __launch_bounds__(kThreads, 1) BackwardKernel(BackwardStep<Value> step) {
   const int64_t j = device::BlockIndex() * kBlockUnits + device::Warp();
   if (j < step.shape.hidden) StepBackward<kRows>(step, j);  // whole warps: it has no block barrier
 }

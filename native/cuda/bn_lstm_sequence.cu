@@ -57,7 +57,7 @@ __global__ void MeasureAll(StepShape shape, const float* p, int64_t steps, int64
 }
 
 template <int kRows, class Value>
-__global__ void __launch_bounds__(kThreads) ForwardKernel(ForwardStep<Value> step) {
+__global__ void __launch_bounds__(kThreads, 1) ForwardKernel(ForwardStep<Value> step) {
   const int64_t j = device::BlockIndex() * kBlockUnits + device::Warp();
   if (j < step.shape.hidden) StepForward<kRows>(step, j);  // whole warps: it has no block barrier
 }
