@@ -14,6 +14,7 @@
 #include <functional>
 #include <map>
 #include <new>
+#include <type_traits>
 #include <utility>
 
 #include "core/thread_pool.h"
@@ -31,8 +32,12 @@ struct Entry {
   bool products;  // it multiplies matrices, which is what instruction sets differ in
 };
 
+/// Whether an op is one of these.
+template <class Op, class... Ops>
+constexpr bool kIsOneOf = (std::is_same_v<Op, Ops> || ...);
+
 template <class Op>
-Entry EntryFor(bool products = false) {
+Entry EntryFor() {
   return {[](const OpArguments& arguments) -> std::function<void(const Context&)> {
             return [op = Op(arguments)](const Context& context) { cpu::Run(op, context); };
           },
@@ -43,7 +48,7 @@ Entry EntryFor(bool products = false) {
               return {};
             }
           },
-          products};
+          kIsOneOf<Op, ops::BnLstm, ops::BnLstmBackward, ops::Linear, ops::LinearBackward>};
 }
 
 const std::map<std::string, Entry>& Entries() {

@@ -27,6 +27,9 @@ template <class Visit>
 void ForEachOp(const Visit& visit) {
   visit.template operator()<Add>("add");
   visit.template operator()<Adam>("adam");
+  visit.template operator()<BnLstm>("bnLstm");
+  visit.template operator()<BnLstmBackward>("bnLstmBackward");
+  visit.template operator()<BnLstmPack>("bnLstmPack");
   visit.template operator()<CarryState>("carryState");
   visit.template operator()<CarryStateBackward>("carryStateBackward");
   visit.template operator()<Cast>("cast");
@@ -43,6 +46,8 @@ void ForEachOp(const Visit& visit) {
   visit.template operator()<KeepState>("keepState");
   visit.template operator()<LastStep>("lastStep");
   visit.template operator()<LastStepBackward>("lastStepBackward");
+  visit.template operator()<Linear>("linear");
+  visit.template operator()<LinearBackward>("linearBackward");
   visit.template operator()<MeanSquaredError>("meanSquaredError");
   visit.template operator()<MeanSquaredErrorBackward>("meanSquaredErrorBackward");
   visit.template operator()<RmsProp>("rmsprop");
