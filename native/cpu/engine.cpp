@@ -48,7 +48,8 @@ Entry EntryFor() {
               return {};
             }
           },
-          kIsOneOf<Op, ops::BnLstm, ops::BnLstmBackward, ops::Linear, ops::LinearBackward>};
+          kIsOneOf<Op, ops::BnLstm, ops::BnLstmBackward, ops::BnLstmPack, ops::Linear,
+                   ops::LinearBackward>};
 }
 
 const std::map<std::string, Entry>& Entries() {
