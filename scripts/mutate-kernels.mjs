@@ -11,6 +11,7 @@ import { mutations } from './kernels/mutations.mjs';
 import { fail, root, Stop } from './tools.mjs';
 
 const copy = join(root, 'build/mutations');
+const prefix = 'native:'; // of tests that vitest does not run
 const limit = 600; // seconds of a build or a run of tests: a bug may make a kernel wait for ever
 
 /** @typedef {import('./kernels/mutations.mjs').Mutation} Mutation */
@@ -49,9 +50,9 @@ function synchronise() {
   }
 }
 
-/** @param {readonly string[]} args of Node.js, in the copy */
-function run(args) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, args, {
+/** @param {string} program @param {readonly string[]} args in the copy */
+function run(program, args) {
+  const { status, stdout, stderr } = spawnSync(program, args, {
     cwd: copy,
     encoding: 'utf8',
     timeout: 1000 * limit,
@@ -68,19 +69,45 @@ function run(args) {
 
 /** @param {string} what */
 function build(what) {
-  const { status, text } = run(['scripts/build.mjs', '--kind', 'emulator']);
+  const { status, text } = run(process.execPath, [
+    'scripts/build.mjs',
+    '--kind',
+    'emulator',
+    '--tests',
+  ]);
   if (status !== 0) throw new Stop(`${what}: the build failed:\n${text.slice(-3000)}`);
 }
 
 /**
- * @param {readonly string[]} files
+ * @param {readonly string[]} tests
  * @returns {string | undefined} what failed; undefined if all is well
  */
-function test(files) {
+function test(tests) {
+  const native = tests.filter((each) => each.startsWith(prefix));
+  const files = tests.filter((each) => !each.startsWith(prefix));
+  const failed = native.length > 0 ? testNative(native) : undefined;
+  return failed ?? (files.length > 0 ? testFiles(files) : undefined);
+}
+
+/** @param {readonly string[]} tests */
+function testNative(tests) {
+  const runner = join(copy, 'build/emulator/bnlstm_native_test');
+  const { status, text } = run(
+    runner,
+    tests.map((each) => each.slice(prefix.length)),
+  );
+  if (status === 0) return undefined;
+  if (text.includes('\n0 passed, 0 failed')) throw new Stop(`no test was run:\n${text}`);
+  return /FAILED (\w+)/.exec(text)?.[1] ?? 'the native tests did not come to an end';
+}
+
+/** @param {readonly string[]} files */
+function testFiles(files) {
   const report = join(copy, 'build/report.json');
   rmSync(report, { force: true });
   const reporters = ['--reporter=json', `--outputFile=${report}`, '--bail=1'];
-  const { status, text } = run(['node_modules/vitest/vitest.mjs', 'run', ...reporters, ...files]);
+  const vitest = ['node_modules/vitest/vitest.mjs', 'run', ...reporters, ...files];
+  const { status, text } = run(process.execPath, vitest);
   if (status === null) return `no end within ${limit} s`;
   const { numPassedTests = 0, testResults = [] } = existsSync(report)
     ? JSON.parse(readFileSync(report, 'utf8'))
@@ -118,11 +145,14 @@ function main() {
   if (broken !== undefined) throw new Stop(`without a bug a test fails: ${broken}`);
   let survived = 0;
   for (const [index, { name, file, tests }] of chosen.entries()) {
+    const began = Date.now();
     writeFileSync(join(copy, 'native/cuda', file), texts[index]);
     build(name);
     const failure = test(tests);
     if (failure === undefined) survived++;
-    console.log(`${failure === undefined ? 'SURVIVED' : 'caught  '}  ${name}: ${failure ?? '-'}`);
+    const seconds = `${Math.round((Date.now() - began) / 1000)} s`;
+    const verdict = failure === undefined ? 'SURVIVED' : 'caught  ';
+    console.log(`${verdict}  ${name} (${seconds}): ${failure ?? '-'}`);
     synchronise();
   }
   console.log(`${chosen.length - survived} of ${chosen.length} bugs were caught`);

@@ -91,6 +91,7 @@ StreamWrap::StreamWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Stream
     const EngineChoices choices{options.Get("tf32").ToBoolean()};
     stream_ = std::make_shared<Stream>(MakeEngine(info[0].As<Napi::String>(), choices),
                                        static_cast<int>(threads));
+    device_ = stream_->engine().name();
     auto& streams = InstanceData::Of(info.Env()).streams;
     std::erase_if(streams, [](const auto& known) { return known.expired(); });
     streams.push_back(stream_);
@@ -105,7 +106,7 @@ Stream& StreamWrap::Open() const {
 }
 
 Napi::Value StreamWrap::Device(const Napi::CallbackInfo& info) {
-  return Napi::String::New(info.Env(), stream_->engine().name());
+  return Napi::String::New(info.Env(), device_);
 }
 
 Napi::Value StreamWrap::ArenaBytes(const Napi::CallbackInfo& info) {

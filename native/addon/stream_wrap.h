@@ -3,6 +3,7 @@
 #include <napi.h>
 
 #include <memory>
+#include <string>
 
 #include "addon/external_memory.h"
 #include "core/stream.h"
@@ -43,6 +44,7 @@ class StreamWrap : public Napi::ObjectWrap<StreamWrap> {
 
   std::shared_ptr<Stream> stream_;
   std::shared_ptr<ExternalMemory> external_ = std::make_shared<ExternalMemory>();
+  std::string device_;       // its name, also once the stream is closed
   int64_t arena_bytes_ = 0;  // of it V8 knows
 };
 

@@ -75,6 +75,12 @@ class Program {
   /// Compiles it for this arena, unless that was done. Not while it runs.
   void Bind(const Arena& arena);
 
+  /// Ends it: nothing of the engine is kept. Not while it runs.
+  void Free() {
+    executable_ = nullptr;
+    engine_ = nullptr;
+  }
+
   /// Bytes of each value that a run copies in or out.
   std::vector<size_t> copies() const;
 

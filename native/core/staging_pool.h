@@ -23,7 +23,11 @@ class StagingPool {
   void GiveBack(Staging staging) {
     if (free_.size() < kKept) free_.push_back(std::move(staging));
   }
-  void Clear() { free_.clear(); }
+  /// Nothing may be taken or given back any more.
+  void Close() {
+    free_.clear();
+    engine_ = nullptr;
+  }
 
  private:
   static constexpr size_t kKept = 4;  // more in flight than a training loop ever has

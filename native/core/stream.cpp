@@ -41,6 +41,8 @@ std::shared_ptr<Array> Stream::NewArray(size_t bytes) {
 
 std::shared_ptr<Program> Stream::NewProgram(ProgramDescription description) {
   auto program = std::make_shared<Program>(engine_, std::move(description));
+  std::erase_if(programs_, [](const auto& known) { return known.expired(); });
+  programs_.push_back(program);
   if (program->arena_bytes() <= arena_.bytes()) {
     program->Bind(arena_);
     engine_->Reserve(program->copies());
@@ -83,8 +85,12 @@ void Stream::Close() {
       array->Free();
     }
   }
+  for (const auto& known : programs_) {
+    if (const auto program = known.lock()) program->Free();
+  }
   arena_.Clear();
-  staging_.Clear();
+  staging_.Close();
+  engine_ = nullptr;
   --Alive::streams;
 }
 
@@ -189,17 +195,17 @@ void Stream::Begin(Job& job) {
   job.fault = Attempt(job, job.work);
   if (job.finish && !job.fault) {
     started_.push_back(std::move(job));
-  } else if (job.finish && !started_.empty()) {
-    job.finish = nullptr;  // it ends after those before it
-    started_.push_back(std::move(job));
-  } else {
-    job.finish = nullptr;
-    Finish(job);
+    return;
   }
+  job.finish = nullptr;
+  // Those before it end first, and as if it were not there.
+  for (; !started_.empty(); started_.pop_front()) Finish(started_.front());
+  Finish(job);
 }
 
 void Stream::Finish(Job& job) {
   if (job.finish) job.fault = Attempt(job, job.finish);
+  if (job.fault && !poison_ && !cancelled_) poison_ = job.fault;
   job.work = job.finish = nullptr;  // whoever hears of the end finds its memory free
   if (job.done) job.done(std::move(job.fault));
 }
@@ -213,14 +219,14 @@ std::optional<Fault> Stream::Attempt(const Job& job, const std::function<void()>
   const bool waits = &work == &job.finish;
   if (!waits && cancelled_) return Disposed();
   if (!waits && poison_) return Poisoned();
-  const bool poisoned = poison_.has_value();
+  std::optional<Fault> fault;
   try {
     work();
   } catch (...) {
-    if (!cancelled_ && !poison_) poison_ = CurrentFault();
+    fault = CurrentFault();
   }
   if (cancelled_) return Disposed();
-  return poisoned ? Poisoned() : poison_;
+  return poison_ ? Poisoned() : fault;
 }
 
 Fault Stream::Poisoned() const {

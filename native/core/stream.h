@@ -45,6 +45,7 @@ class Stream {
   Stream& operator=(const Stream&) = delete;
   ~Stream() { Close(); }
 
+  /// Not once it is closed.
   const Engine& engine() const { return *engine_; }
   const Arena& arena() const { return arena_; }
   StagingPool& staging() { return staging_; }
@@ -56,7 +57,8 @@ class Stream {
   std::shared_ptr<Program> NewProgram(ProgramDescription description);
   /// Frees it after what is queued; it is `disposed` at once.
   void Dispose(const std::shared_ptr<Array>& array);
-  /// Cancels what runs and what is queued (kDisposed), joins the thread, frees all memory.
+  /// Cancels what runs and what is queued (kDisposed), joins the thread, frees all memory and the
+  /// engine, also of arrays and programs that somebody still has.
   void Close();
 
   /// Any thread, before Close. `staging` holds what CopyIn has put there and gets the outputs; the
@@ -91,12 +93,14 @@ class Stream {
   Fault Poisoned() const;
   void ReplaceArena(Arena next);
 
-  const std::shared_ptr<const Engine> engine_;
+  std::shared_ptr<const Engine> engine_;  // null once closed
   const int threads_;
-  Arena arena_;                               // changed by the owner while no job runs
-  StagingPool staging_{engine_};              // owner
-  std::vector<std::weak_ptr<Array>> arrays_;  // owner: to be freed by Close
-  bool closed_ = false;                       // owner
+  Arena arena_;                   // changed by the owner while no job runs
+  StagingPool staging_{engine_};  // owner
+  // Owner: to be freed by Close.
+  std::vector<std::weak_ptr<Array>> arrays_;
+  std::vector<std::weak_ptr<Program>> programs_;
+  bool closed_ = false;  // owner
 
   std::atomic<bool> cancelled_{false};
   std::optional<Fault> poison_;  // stream's thread

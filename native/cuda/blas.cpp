@@ -8,15 +8,26 @@
 namespace bnlstm::cuda {
 namespace {
 
+#ifdef BNLSTM_EMULATOR
+constexpr size_t kWorkspaceBytes = size_t{64} << 10;  // tests make an engine thousands of times
+#else
 // As much as cuBLAS itself asks for on Hopper (32 MiB), so that no fast algorithm is left out.
 constexpr size_t kWorkspaceBytes = size_t{32} << 20;
+#endif
 
 constexpr int kTypeF32 = 0, kTypeBf16 = 14;  // cudaDataType_t
 constexpr cublasComputeType_t kComputeF32 = 68, kComputeTf32 = 77;
 constexpr cublasGemmAlgo_t kDefaultAlgorithm = -1;
+constexpr cublasStatus_t kAllocationFailed = 3;
 
 void CheckBlas(cublasStatus_t status, const char* what) {
   if (status == 0) return;
+  // Whether the device is lost is not said by the status, but by whatever is asked next.
+  size_t free = 0, total = 0;
+  Check(cudaMemGetInfo(&free, &total), what);
+  if (status == kAllocationFailed) {
+    throw Error(kOutOfMemory, std::string("the GPU has not enough memory for ") + what);
+  }
   throw Error(kInternal, std::string("internal error: ") + what + " gave the cuBLAS status " +
                              std::to_string(status));
 }

@@ -33,13 +33,19 @@ void* Queue::Allocate(size_t bytes) {
                                   std::to_string(total) + " are free");
   }
   Check(error, "cudaMallocAsync");
-  Check(cudaMemsetAsync(memory, 0, bytes, memory_), "cudaMemsetAsync");
-  memory_.Synchronize();
+  try {
+    Check(cudaMemsetAsync(memory, 0, bytes, memory_), "cudaMemsetAsync");
+    memory_.Synchronize();
+  } catch (...) {
+    cudaFreeAsync(memory, memory_);
+    throw;
+  }
   return memory;
 }
 
 void Queue::Free(void* memory) {
-  if (!memory || cudaSetDevice(device_) != cudaSuccess) return;
+  if (!memory) return;
+  cudaSetDevice(device_);
   cudaFreeAsync(memory, memory_);
 }
 

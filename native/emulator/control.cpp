@@ -88,6 +88,16 @@ size_t MemoryInUse() {
   return state->heap.in_use;
 }
 
+size_t PinnedMemoryInUse() {
+  const Locked state;
+  return state->heap.pinned;
+}
+
+size_t Handles() {
+  const Locked state;
+  return state->streams.size() + state->events.size() + state->graphs.size() + state->execs.size();
+}
+
 void SetLateStores(bool late) {
   const Locked state;
   settings.late_stores = late;

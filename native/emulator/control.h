@@ -16,6 +16,10 @@ void SetSeed(uint64_t seed);
 /// Of the device, what is in use included. At first 1 GiB.
 void SetMemory(size_t bytes);
 size_t MemoryInUse();
+size_t PinnedMemoryInUse();  // of the host
+
+/// Streams, events, graphs and executable graphs that were made and not destroyed.
+size_t Handles();
 
 /// Relaxed stores are seen by other blocks after a random number of switches between blocks, and
 /// blocks change places in the middle. At first false.
@@ -27,6 +31,8 @@ void SetMultiprocessors(int count);
 /// The nth call from now (1: the next) fails with `error`; `sticky`: and so does every later one, as
 /// after cudaErrorIllegalAddress. Every function of runtime.h that can fail counts, each launch, and
 /// each of cublas.h; cudaGetLastError, cudaPeekAtLastError and the two that give versions do not.
+/// What frees, destroys or ends a capture does so though it fails, but for a sticky error, with which the device's
+/// memory is gone at once.
 void FailCall(int64_t nth, cudaError_t error, bool sticky = false);
 
 /// No call fails any more, and a sticky error is forgotten.

@@ -21,6 +21,7 @@ namespace {
 enum Status {
   kSuccess = 0,
   kNotInitialized = 1,
+  kAllocationFailed = 3,
   kInvalidValue = 7,
   kExecutionFailed = 13,
   kNotSupported = 15
@@ -81,6 +82,7 @@ struct Product {
 };
 
 cublasStatus_t StatusOf(cudaError_t error) {
+  if (error == cudaErrorMemoryAllocation) return kAllocationFailed;
   return error == cudaSuccess ? kSuccess : kExecutionFailed;
 }
 
@@ -93,7 +95,8 @@ cublasStatus_t cublasCreate(cublasHandle_t* handle) {
     *handle = new cublasContext;
     return cudaSuccess;
   });
-  return error == cudaSuccess ? kSuccess : kNotInitialized;
+  const cublasStatus_t status = StatusOf(error);
+  return status == kExecutionFailed ? kNotInitialized : status;
 }
 
 cublasStatus_t cublasDestroy(cublasHandle_t handle) {

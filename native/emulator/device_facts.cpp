@@ -11,7 +11,7 @@ using bnlstm::emulator::settings;
 using bnlstm::emulator::State;
 
 constexpr int kVersion = 13000;  // CUDA 13.0
-constexpr int kMajor = 8, kMinor = 0, kL2Bytes = 40 << 20;
+constexpr int kMajor = 8, kMinor = 0, kL2Bytes = 1 << 20;
 
 cudaError_t CheckDevice(int device) { return device == 0 ? cudaSuccess : cudaErrorInvalidDevice; }
 

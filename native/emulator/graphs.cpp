@@ -5,9 +5,11 @@
 #include "emulator/state.h"
 
 using bnlstm::emulator::Call;
+using bnlstm::emulator::CallThatFrees;
 using bnlstm::emulator::Capture;
 using bnlstm::emulator::Contains;
 using bnlstm::emulator::GraphNodes;
+using bnlstm::emulator::Locked;
 using bnlstm::emulator::State;
 
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode) {
@@ -22,8 +24,9 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mo
 }
 
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
-  return Call([&](State& state) {
-    *graph = nullptr;
+  *graph = nullptr;
+  cudaGraph_t made = nullptr;
+  const cudaError_t error = CallThatFrees([&](State& state) {
     if (!Contains(state.streams, stream)) return cudaErrorInvalidResourceHandle;
     if (stream->capture == nullptr) return cudaErrorIllegalState;
     if (stream->capture->mode != cudaStreamCaptureModeRelaxed &&
@@ -32,10 +35,18 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
     }
     const std::unique_ptr<Capture> capture = std::move(stream->capture);
     if (capture->invalidated) return cudaErrorStreamCaptureInvalidated;
-    *graph = new CUgraph_st{std::move(capture->nodes)};
-    state.graphs.push_back(*graph);
+    made = new CUgraph_st{std::move(capture->nodes)};
+    state.graphs.push_back(made);
     return cudaSuccess;
   });
+  if (error == cudaSuccess) {
+    *graph = made;
+  } else if (made != nullptr) {
+    const Locked state;
+    std::erase(state->graphs, made);
+    delete made;
+  }
+  return error;
 }
 
 cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus* status) {
@@ -65,7 +76,7 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream) {
 }
 
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) {
-  return Call([&](State& state) {
+  return CallThatFrees([&](State& state) {
     if (!Contains(state.execs, exec)) return cudaErrorInvalidValue;
     std::erase(state.execs, exec);
     delete exec;
@@ -74,7 +85,7 @@ cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) {
 }
 
 cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
-  return Call([&](State& state) {
+  return CallThatFrees([&](State& state) {
     if (!Contains(state.graphs, graph)) return cudaErrorInvalidValue;
     std::erase(state.graphs, graph);
     delete graph;

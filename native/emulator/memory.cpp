@@ -1,6 +1,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <functional>
+#include <vector>
 
 #include "emulator/settings.h"
 #include "emulator/state.h"
@@ -12,23 +13,31 @@ constexpr int kPoison = 0xff;
 constexpr size_t kAlignment = 256;  // as cudaMalloc gives
 }  // namespace
 
-void* Heap::Allocate(size_t bytes, bool pinned) {
-  if (!pinned && (in_use > settings.memory || bytes > settings.memory - in_use)) return nullptr;
+void* Heap::Allocate(size_t bytes, bool on_host) {
+  if (!on_host && (in_use > settings.memory || bytes > settings.memory - in_use)) return nullptr;
   void* memory = nullptr;
   // Each piece alone and of its own size, so that AddressSanitizer sees what lies outside.
   if (posix_memalign(&memory, kAlignment, bytes) != 0) return nullptr;
   std::memset(memory, kPoison, bytes);
-  pieces_[static_cast<std::byte*>(memory)] = {bytes, pinned};
-  if (!pinned) in_use += bytes;
+  pieces_[static_cast<std::byte*>(memory)] = {bytes, on_host};
+  (on_host ? pinned : in_use) += bytes;
   return memory;
 }
 
 void Heap::Free(void* memory) {
   const auto piece = pieces_.find(static_cast<std::byte*>(memory));
-  if (!piece->second.pinned) in_use -= piece->second.bytes;
+  (piece->second.pinned ? pinned : in_use) -= piece->second.bytes;
   std::memset(memory, kPoison, piece->second.bytes);
   pieces_.erase(piece);
   std::free(memory);
+}
+
+void Heap::FreeDevice() {
+  std::vector<void*> memory;
+  for (const auto& [begin, piece] : pieces_) {
+    if (!piece.pinned) memory.push_back(begin);
+  }
+  for (void* const each : memory) Free(each);
 }
 
 Heap::Piece* Heap::Find(void* memory) {
@@ -89,6 +98,7 @@ cudaError_t Copy(State& state, const void* to, size_t to_bytes, const void* from
 
 using bnlstm::emulator::AllocateOnDevice;
 using bnlstm::emulator::Call;
+using bnlstm::emulator::CallThatFrees;
 using bnlstm::emulator::Contains;
 using bnlstm::emulator::Copy;
 using bnlstm::emulator::Heap;
@@ -104,7 +114,7 @@ cudaError_t cudaMalloc(void** memory, size_t bytes) {
 }
 
 cudaError_t cudaFree(void* memory) {
-  return Call([&](State& state) {
+  return CallThatFrees([&](State& state) {
     const cudaError_t error = state.RefuseInCapture();
     if (error != cudaSuccess || memory == nullptr) return error;
     state.RunAll();
@@ -128,7 +138,7 @@ cudaError_t cudaMallocAsync(void** memory, size_t bytes, cudaStream_t stream) {
 }
 
 cudaError_t cudaFreeAsync(void* memory, cudaStream_t stream) {
-  return Call([&](State& state) {
+  return CallThatFrees([&](State& state) {
     if (!Contains(state.streams, stream)) return cudaErrorInvalidResourceHandle;
     if (stream->capture != nullptr) {
       stream->capture->invalidated = true;
@@ -153,7 +163,7 @@ cudaError_t cudaHostAlloc(void** memory, size_t bytes, unsigned) {
 }
 
 cudaError_t cudaFreeHost(void* memory) {
-  return Call([&](State& state) {
+  return CallThatFrees([&](State& state) {
     const cudaError_t error = state.RefuseInCapture();
     if (error != cudaSuccess || memory == nullptr) return error;
     state.RunAll();

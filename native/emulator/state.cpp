@@ -59,6 +59,8 @@ cudaError_t Enter(State& state) {
   return settings.failure;
 }
 
+bool IsLost() { return settings.lost != cudaSuccess; }
+
 cudaError_t Leave(cudaError_t error) {
   if (error != cudaSuccess) last_error = error;
   return error;
@@ -95,6 +97,7 @@ void State::DropAll() {
     }
     stream->queue.clear();
   }
+  heap.FreeDevice();
 }
 
 cudaError_t State::Add(cudaStream_t stream, Work work) {

@@ -46,11 +46,12 @@ class Heap {
   };
   enum class Place { kDevice, kPinned, kPageable };
 
-  size_t in_use = 0;  // bytes of the device
+  size_t in_use = 0, pinned = 0;  // bytes of the device; of the host
 
   /// Null if the device has not so much left. Full of 0xff, as is what is freed.
-  void* Allocate(size_t bytes, bool pinned);
+  void* Allocate(size_t bytes, bool on_host);
   void Free(void* memory);
+  void FreeDevice();  // all of it
   /// The one that begins here, null if none does.
   Piece* Find(void* memory);
   /// False where part of the range is outside what it begins in.
@@ -91,6 +92,7 @@ class Locked {
 
 /// Counts a call, and gives the error that it is to fail with.
 cudaError_t Enter(State& state);
+bool IsLost();
 /// Notes an error for cudaGetLastError.
 cudaError_t Leave(cudaError_t error);
 
@@ -101,6 +103,17 @@ cudaError_t Call(const Body& body) {
   cudaError_t error = Enter(*state);
   if (error == cudaSuccess) error = body(*state);
   return Leave(error);
+}
+
+/// The form of those that free: one that fails, but for a device that is lost, has freed all the
+/// same, as CUDA's do when they report an earlier error.
+template <class Body>
+cudaError_t CallThatFrees(const Body& body) {
+  const Locked state;
+  const cudaError_t error = Enter(*state);
+  const bool lost = IsLost();
+  const cudaError_t own = lost ? error : body(*state);
+  return Leave(error != cudaSuccess ? error : own);
 }
 
 template <class Handle>

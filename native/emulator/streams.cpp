@@ -8,6 +8,7 @@
 #include "emulator/state.h"
 
 using bnlstm::emulator::Call;
+using bnlstm::emulator::CallThatFrees;
 using bnlstm::emulator::Contains;
 using bnlstm::emulator::EventRecord;
 using bnlstm::emulator::State;
@@ -44,7 +45,7 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
 }
 
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
-  return Call([&](State& state) {
+  return CallThatFrees([&](State& state) {
     if (!Contains(state.streams, stream)) return cudaErrorInvalidResourceHandle;
     state.RunUntil([&] { return stream->queue.empty(); });
     std::erase(state.streams, stream);
@@ -99,7 +100,7 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags) {
 }
 
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
-  return Call([&](State& state) {
+  return CallThatFrees([&](State& state) {
     if (!Contains(state.events, event)) return cudaErrorInvalidResourceHandle;
     std::erase(state.events, event);
     delete event;

@@ -25,7 +25,6 @@ async function run(code: string, env: NodeJS.ProcessEnv): Promise<unknown> {
 }
 
 describe.skipIf(!emulated)('a device that is small', () => {
-  // cuBLAS's workspace has 32 MiB of it.
   it('says which batch fits; that one does, and nothing else has changed', async () => {
     const result = await run(
       `
@@ -39,7 +38,7 @@ describe.skipIf(!emulated)('a device that is small', () => {
       print({ code, short: needed > free, some: largestBatch > 500 && largestBatch < 8192,
         index, later: later.code, message: error.message });
       `,
-      { BNLSTM_EMULATOR_MEMORY: String(64 << 20) },
+      { BNLSTM_EMULATOR_MEMORY: String(32 << 20) },
     );
     expect(result).toEqual({
       code: 'ERR_BNLSTM_OUT_OF_MEMORY',
@@ -48,7 +47,7 @@ describe.skipIf(!emulated)('a device that is small', () => {
       index: 1,
       later: 'ERR_BNLSTM_OUT_OF_MEMORY',
       message: expect.stringMatching(
-        /^emulator has not enough memory .*of 64\.0 MiB are free\. The/,
+        /^emulator has not enough memory .*of 32\.0 MiB are free\. The/,
       ),
     });
   });
