@@ -23,7 +23,7 @@ struct Scratch {
   RunMemory da, db;  // [4H] values; with norm 'none' da is both
   RunMemory dp;      // [4H] of all steps, where input statistics are of the whole sequence
   float *dh, *dc;    // [H][padded], carried
-  double* sums;      // [kSums][H]
+  double* sums;      // [H][kSumsOfUnit]
   float* temporary;  // [5H][padded], for kernels that keep no values in registers
   float* dx;         // [steps of a run][padded][D]
   float* dx_sum;     // [T][B][D], where two directions are rounded once
@@ -41,7 +41,7 @@ struct Scratch {
     if (at.sequence) dp = RunMemory(at, carve, 4 * at.H, sizeof(float), at.runs(at.T));
     dh = carve.Floats(at.H * at.padded);
     dc = carve.Floats(at.H * at.padded);
-    sums = reinterpret_cast<double*>(carve.Floats(2 * kSums * at.H));
+    sums = reinterpret_cast<double*>(carve.Floats(2 * kSumsOfUnit * at.H));
     const bool by_row = op.population && op.first_step;
     temporary = carve.Floats(by_row || at.padded > 256 ? 5 * at.H * at.padded : 0);
     dx = carve.Floats(op.dx ? at.stride() * at.D : 0);
@@ -73,8 +73,8 @@ __global__ void SequenceGradient(StepShape shape, bool through, int64_t steps, i
   }
   rows = device::WarpSum(rows);
   const float inverse = through && rows > 0 ? 1.0f / static_cast<float>(rows) : 0.0f;
-  const float mean_dp = static_cast<float>(sums[(kSumBias + g) * H + j]) * inverse;
-  const float mean_dp_hat = static_cast<float>(sums[(kSumGammaX + g) * H + j]) * inverse;
+  const float mean_dp = static_cast<float>(sums[j * kSumsOfUnit + kSumBias + g]) * inverse;
+  const float mean_dp_hat = static_cast<float>(sums[j * kSumsOfUnit + kSumGammaX + g]) * inverse;
   const float r = InverseRoot(shape.tables.input_var[column], shape.eps);
   const float gamma = shape.parameters.gamma_x[column];
   for (int64_t slot = 0; slot < steps; ++slot) {
@@ -151,7 +151,7 @@ struct Backward {
       dh[i] = n < B && dh_last.present() ? dh_last.Get(from) : 0.0f;
       dc[i] = n < B && dc_last.present() ? dc_last.Get(from) : 0.0f;
     });
-    Check(cudaMemsetAsync(scratch_.sums, 0, static_cast<size_t>(kSums * H) * sizeof(double),
+    Check(cudaMemsetAsync(scratch_.sums, 0, static_cast<size_t>(kSumsOfUnit * H) * sizeof(double),
                           context_.stream),
           "cudaMemsetAsync");
   }
@@ -371,8 +371,9 @@ struct Backward {
     const auto write = [&](const Tensor& out, int64_t columns, int64_t first) {
       if (!out) return;
       float* const to = out.f32() + r * columns;
-      ForEach(context_, columns,
-              [=] __device__(int64_t i) { to[i] = static_cast<float>(sums[first * H + i]); });
+      ForEach(context_, columns, [=] __device__(int64_t i) {
+        to[i] = static_cast<float>(sums[i % H * kSumsOfUnit + first + i / H]);
+      });
     };
     write(op_.db, 4 * H, kSumBias);
     write(op_.dgamma_h, 4 * H, kSumGammaH);

@@ -68,7 +68,8 @@ std::vector<std::vector<float>> Outputs(const LstmCase& given, const std::string
   for (const std::string& name : run.outputs()) {
     values.push_back(run.Values(name));
     for (const float value : values.back()) {
-      if (!std::isfinite(value)) check::Fail(__FILE__, __LINE__, what, ": ", name, " is not finite");
+      if (!std::isfinite(value))
+        check::Fail(__FILE__, __LINE__, what, ": ", name, " is not finite");
     }
   }
   CHECK(values.size() > 15);

@@ -1,16 +1,10 @@
 #pragma once
 
-#include "core/bf16.h"
 #include "cuda/device/rows.h"
 
 namespace bnlstm::cuda {
 
 // What forward and backward share of one hidden unit at one step.
-
-__device__ inline float LoadValue(const float* from) { return *from; }
-__device__ inline float LoadValue(const uint16_t* from) { return FromBf16(*from); }
-__device__ inline void StoreValue(float* to, float value) { *to = value; }
-__device__ inline void StoreValue(uint16_t* to, float value) { *to = device::RoundToBf16(value); }
 
 __device__ inline float Sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
 __device__ inline float InverseRoot(float variance, float eps) {

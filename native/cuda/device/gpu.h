@@ -34,6 +34,8 @@ __device__ inline T ShuffleFrom(T value, int lane) {
   return __shfl_sync(0xffffffffu, value, lane);
 }
 __device__ inline unsigned Ballot(bool value) { return __ballot_sync(0xffffffffu, value); }
+__device__ inline int PopCount(unsigned bits) { return __popc(bits); }
+__device__ inline int FirstBit(unsigned bits) { return __ffs(static_cast<int>(bits)) - 1; }
 
 __device__ inline uint32_t RoundToBf16Pair(float low, float high) {
   uint32_t pair;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/bf16.h"
 #include "cuda/device/primitives.h"
 
 namespace bnlstm::cuda {
@@ -7,6 +8,11 @@ namespace bnlstm::cuda {
 // The warp that owns a hidden unit has the whole batch: lane l has the rows l, l + 32, ... In
 // kernels for batches of at most 32 kRows rows a lane keeps its values in registers; kRows 0 is for
 // any batch, and leaves them in memory.
+
+__device__ inline float LoadValue(const float* from) { return *from; }
+__device__ inline float LoadValue(const uint16_t* from) { return FromBf16(*from); }
+__device__ inline void StoreValue(float* to, float value) { *to = value; }
+__device__ inline void StoreValue(uint16_t* to, float value) { *to = device::RoundToBf16(value); }
 
 /// Which rows run at a step and which enter its statistics. The same in every lane.
 struct Rows {
@@ -29,13 +35,12 @@ struct Rows {
     }
     bool found = false;
     for (int64_t n0 = 0; n0 < batch; n0 += device::kWarp) {
-      unsigned running = device::Ballot(Runs(n0 + device::Lane()));
-      for (int lane = 0; running != 0; ++lane, running >>= 1) {
-        if ((running & 1u) == 0) continue;
-        if (!found) first_counted = n0 + lane;
+      const unsigned running = device::Ballot(Runs(n0 + device::Lane()));
+      if (!found && running != 0) {
+        first_counted = n0 + device::FirstBit(running);
         found = true;
-        ++counted_rows;
       }
+      counted_rows += device::PopCount(running);
     }
   }
   __device__ bool Runs(int64_t n) const { return n < batch && (!lengths || step < lengths[n]); }
@@ -81,6 +86,28 @@ class Column<0> {
 
  private:
   float* memory_ = nullptr;
+};
+
+/// The lane's values of a column that is only read: all on their way at once, before they are needed.
+/// With kRows 0 they are read where they are needed.
+template <int kRows, class Value>
+class Held {
+ public:
+  /// `from`: the column's padded rows; null: zeros.
+  __device__ __forceinline__ void Load(const Rows& rows, const Value* from) {
+    from_ = from;
+    if constexpr (kRows > 0) {
+      rows.Each<kRows>([&](int i, int64_t n) { values_[i] = from ? LoadValue(from + n) : 0.0f; });
+    }
+  }
+  __device__ __forceinline__ float Get(int i, int64_t n) const {
+    if constexpr (kRows > 0) return values_[i];
+    return from_ ? LoadValue(from_ + n) : 0.0f;
+  }
+
+ private:
+  const Value* from_ = nullptr;
+  float values_[kRows > 0 ? kRows : 1] = {};
 };
 
 /// Sums over the lanes of several numbers at once, whose shuffles then overlap.
