@@ -225,6 +225,8 @@ std::optional<Fault> Stream::Attempt(const Job& job, const std::function<void()>
   } catch (...) {
     fault = CurrentFault();
   }
+  const bool on_its_way = !waits && job.finish && !fault;
+  if (on_its_way) return std::nullopt;  // even if cancelled since: it must be waited for
   if (cancelled_) return Disposed();
   return poison_ ? Poisoned() : fault;
 }

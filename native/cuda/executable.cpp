@@ -100,32 +100,42 @@ void GraphExecutable::RunTimed(std::vector<double>* seconds) {
   }
 }
 
-void GraphExecutable::Run(const RunContext& context) {
+template <class Body>
+void GraphExecutable::Alone(const Body& body) {
   const std::lock_guard lock(queue_->mutex);
   queue_->Use();
-  if (context.op_seconds) return RunTimed(context.op_seconds);
-  Launch();
-  queue_->compute.Synchronize();
+  queue_->Guard(body);
+}
+
+void GraphExecutable::Run(const RunContext& context) {
+  Alone([&] {
+    if (context.op_seconds) return RunTimed(context.op_seconds);
+    Launch();
+    queue_->compute.Synchronize();
+  });
 }
 
 double GraphExecutable::TimedRun(const RunContext&) {
-  const std::lock_guard lock(queue_->mutex);
-  queue_->Use();
-  const Event began, ended;
-  queue_->ClearCache();
-  began.Record(queue_->compute);
-  Launch();
-  ended.Record(queue_->compute);
-  queue_->compute.Synchronize();
   float milliseconds = 0;
-  Check(cudaEventElapsedTime(&milliseconds, began, ended), "cudaEventElapsedTime");
+  Alone([&] {
+    const Event began, ended;
+    queue_->ClearCache();
+    began.Record(queue_->compute);
+    Launch();
+    ended.Record(queue_->compute);
+    queue_->compute.Synchronize();
+    Check(cudaEventElapsedTime(&milliseconds, began, ended), "cudaEventElapsedTime");
+  });
   return 1e-3 * milliseconds;
 }
 
 void GraphExecutable::Start(const std::vector<Copy>& uploads, const std::vector<Copy>& downloads,
                             const RunContext& context) {
-  const std::lock_guard lock(queue_->mutex);
-  queue_->Use();
+  Alone([&] { Enqueue(uploads, downloads, context); });
+}
+
+void GraphExecutable::Enqueue(const std::vector<Copy>& uploads, const std::vector<Copy>& downloads,
+                              const RunContext& context) {
   queue_->Reserve(0, SlotBytes(uploads, downloads));
   Queue::Slot& slot = queue_->Take();
   std::byte* place = slot.memory.data();
@@ -161,9 +171,11 @@ void GraphExecutable::Start(const std::vector<Copy>& uploads, const std::vector<
 }
 
 void GraphExecutable::Finish() {
-  queue_->Use();
-  // Not under the mutex: it may take as long as the program does.
-  queue_->Release().done.Synchronize();
+  const Queue::Slot& slot = queue_->Release();
+  queue_->Guard([&] {
+    queue_->Use();
+    slot.done.Synchronize();  // not under the mutex: it may take as long as the program does
+  });
 }
 
 }  // namespace bnlstm::cuda

@@ -35,6 +35,10 @@ class GraphExecutable : public Executable {
   void Finish() override;
 
  private:
+  template <class Body>
+  void Alone(const Body& body);
+  void Enqueue(const std::vector<Copy>& uploads, const std::vector<Copy>& downloads,
+               const RunContext& context);
   void Capture();
   void Launch();
   void RunTimed(std::vector<double>* seconds);

@@ -52,15 +52,19 @@ void Queue::Free(void* memory) {
 void Queue::Upload(void* device, const void* host, size_t bytes) {
   if (bytes == 0) return;
   Use();
-  Check(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, up), "cudaMemcpyAsync");
-  up.Synchronize();
+  Guard([&] {
+    Check(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, up), "cudaMemcpyAsync");
+    up.Synchronize();
+  });
 }
 
 void Queue::Download(void* host, const void* device, size_t bytes) {
   if (bytes == 0) return;
   Use();
-  Check(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, down), "cudaMemcpyAsync");
-  down.Synchronize();
+  Guard([&] {
+    Check(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, down), "cudaMemcpyAsync");
+    down.Synchronize();
+  });
 }
 
 Buffer Queue::NewMemory(size_t bytes) {
@@ -86,6 +90,10 @@ void Queue::Wait() const {
   up.Synchronize();
   compute.Synchronize();
   down.Synchronize();
+}
+
+void Queue::Drain() const {
+  for (const Stream* stream : {&up, &compute, &record, &down}) cudaStreamSynchronize(*stream);
 }
 
 void Queue::ClearCache() {

@@ -44,6 +44,18 @@ class Queue {
   /// Makes what is shared at least as large. Waits for what is in flight if it has to grow.
   void Reserve(size_t workspace_bytes, size_t slot_bytes);
 
+  /// Calls body. Where it throws, all that was enqueued has ended: nobody else waits for what has
+  /// failed, and the memory that it uses may go at once.
+  template <class Body>
+  void Guard(const Body& body) const {
+    try {
+      body();
+    } catch (...) {
+      Drain();
+      throw;
+    }
+  }
+
   /// Writes more on `compute` than the second-level cache holds.
   void ClearCache();
 
@@ -64,6 +76,7 @@ class Queue {
 
  private:
   void Wait() const;
+  void Drain() const;  // ignores errors
   Buffer NewMemory(size_t bytes);
 
   int multiprocessors_ = 0;

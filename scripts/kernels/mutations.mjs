@@ -183,8 +183,17 @@ export const mutations = [
   {
     name: 'runs in flight share a slot',
     file: 'queue.cpp',
-    from: 'return slots_[taken_++ % kSlots];',
-    to: 'return slots_[taken_++ * 0];',
+    from: `return slots_[taken_++ % kSlots];
+}
+
+Queue::Slot& Queue::Release() {
+  Assert(released_ < taken_, "no run is in flight");
+  return slots_[released_++ % kSlots];`,
+    to: `return slots_[taken_++ * 0];
+}
+
+Queue::Slot& Queue::Release() {
+  return slots_[released_++ * 0];`,
     tests: pipelining,
   },
   {

@@ -1,3 +1,5 @@
+#include <deque>
+
 #include "cuda_fixture.h"
 
 // Every call of the emulated device fails, one after another, while a stream is made, used and closed.
@@ -16,38 +18,38 @@ void Await(Ends& ends, size_t count) {
   }
 }
 
-/// All that a stream is for. Results that are there are right.
-void UseStream(Stream& stream, Ends& ends) {
+/// All that a stream is for. Results that are there are right. What is on its way stays in `runs`,
+/// which outlive the stream.
+void UseStream(Stream& stream, Ends& ends, std::deque<Workload::Pending>& runs) {
   Workload small(stream, 64, 1);
-  {
-    const auto first = small.Submit(ends), second = small.Submit(ends);
-    Await(ends, 2);
-    small.Check(first);
-    small.Check(second);
-    const auto profiled = small.Profile(ends);
-    Await(ends, 3);
-    small.Check(profiled);
-    const auto timed = small.Time(ends, 2);
-    Await(ends, 4);
-  }
+  runs.push_back(small.Submit(ends));
+  runs.push_back(small.Submit(ends));
+  Await(ends, 2);
+  runs.push_back(small.Profile(ends));
+  Await(ends, 3);
+  for (const auto& run : runs) small.Check(run);
+  runs.push_back(small.Time(ends, 2));
+  Await(ends, 4);
   Workload large(stream, 5000, 2);  // arena, slots and workspace grow
-  const auto first = large.Submit(ends), second = small.Submit(ends);
+  runs.push_back(large.Submit(ends));
+  runs.push_back(small.Submit(ends));
   Await(ends, 6);
-  large.Check(first);
-  small.Check(second);
-  const auto written = small.WriteW(ends);
-  const auto third = small.Submit(ends);
+  large.Check(runs[4]);
+  small.Check(runs[5]);
+  runs.push_back({small.WriteW(ends), {}, {}, {}, {}});
+  runs.push_back(small.Submit(ends));
   small.Dispose();
   Await(ends, 8);
-  small.Check(third);
+  small.Check(runs[7]);
 }
 
 /// The code of what failed first, empty if nothing did.
 std::string LifeOfAStream() {
   try {
-    Ends ends;  // outlives the stream's thread
+    Ends ends;
+    std::deque<Workload::Pending> runs;
     Stream stream(cuda::MakeEngine({}), 0);
-    UseStream(stream, ends);
+    UseStream(stream, ends, runs);
   } catch (const Error& error) {
     return error.code();
   }

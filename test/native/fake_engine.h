@@ -21,6 +21,7 @@ class FakeEngine : public Engine {
   explicit FakeEngine(size_t limit = SIZE_MAX) : limit_(limit) {}
 
   mutable std::atomic<int> compiled{0};
+  mutable std::atomic<int> in_flight{0};      // runs that were started and not finished
   mutable std::atomic<int64_t> allocated{0};  // bytes that were not freed
   mutable std::atomic<bool> hanging{false};
   mutable std::vector<size_t> reserved;  // copies of the last program
@@ -65,6 +66,13 @@ class FakeEngine : public Engine {
    public:
     List(const FakeEngine& engine, std::vector<OpArguments> ops)
         : engine_(engine), ops_(std::move(ops)) {}
+
+    void Start(const std::vector<Copy>& uploads, const std::vector<Copy>& downloads,
+               const RunContext& context) override {
+      Executable::Start(uploads, downloads, context);
+      ++engine_.in_flight;
+    }
+    void Finish() override { --engine_.in_flight; }
 
     void Run(const RunContext& context) override {
       if (context.op_seconds) {

@@ -93,6 +93,7 @@ TEST(StreamCloseCancels) {
   fixture.stream.Close();
   CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds(5));
   CHECK((ends.Codes(3) == Codes{kDisposed, kDisposed, kDisposed}));
+  CHECK_EQ(fixture.engine->in_flight.load(), 0);  // what was started is waited for
   CHECK(array->disposed());
   CHECK_EQ(fixture.engine->allocated.load(), 0);
   CHECK_EQ(Alive::streams.load(), streams);
