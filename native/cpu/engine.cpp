@@ -14,6 +14,7 @@
 #include <functional>
 #include <map>
 #include <new>
+#include <type_traits>
 #include <utility>
 
 #include "core/thread_pool.h"
@@ -31,8 +32,12 @@ struct Entry {
   bool products;  // it multiplies matrices, which is what instruction sets differ in
 };
 
+/// Whether an op is one of these.
+template <class Op, class... Ops>
+constexpr bool kIsOneOf = (std::is_same_v<Op, Ops> || ...);
+
 template <class Op>
-Entry EntryFor(bool products = false) {
+Entry EntryFor() {
   return {[](const OpArguments& arguments) -> std::function<void(const Context&)> {
             return [op = Op(arguments)](const Context& context) { cpu::Run(op, context); };
           },
@@ -43,39 +48,20 @@ Entry EntryFor(bool products = false) {
               return {};
             }
           },
-          products};
+          kIsOneOf<Op, ops::BnLstm, ops::BnLstmBackward, ops::BnLstmPack, ops::Linear,
+                   ops::LinearBackward>};
 }
 
 const std::map<std::string, Entry>& Entries() {
-  static const std::map<std::string, Entry> entries{
-      {"add", EntryFor<ops::Add>()},
-      {"adam", EntryFor<ops::Adam>()},
-      {"bnLstm", EntryFor<ops::BnLstm>(true)},
-      {"bnLstmBackward", EntryFor<ops::BnLstmBackward>(true)},
-      {"bnLstmPack", EntryFor<ops::BnLstmPack>(true)},
-      {"carryState", EntryFor<ops::CarryState>()},
-      {"carryStateBackward", EntryFor<ops::CarryStateBackward>()},
-      {"cast", EntryFor<ops::Cast>()},
-      {"commitStep", EntryFor<ops::CommitStep>()},
-      {"concat", EntryFor<ops::Concat>()},
-      {"concatBackward", EntryFor<ops::Concat>()},
-      {"crossEntropy", EntryFor<ops::CrossEntropy>()},
-      {"crossEntropyBackward", EntryFor<ops::CrossEntropyBackward>()},
-      {"dropout", EntryFor<ops::Dropout>()},
-      {"embedding", EntryFor<ops::Embedding>()},
-      {"embeddingBackward", EntryFor<ops::EmbeddingBackward>()},
-      {"fill", EntryFor<ops::Fill>()},
-      {"globalNorm", EntryFor<ops::GlobalNorm>()},
-      {"keepState", EntryFor<ops::KeepState>()},
-      {"lastStep", EntryFor<ops::LastStep>()},
-      {"lastStepBackward", EntryFor<ops::LastStepBackward>()},
-      {"linear", EntryFor<ops::Linear>(true)},
-      {"linearBackward", EntryFor<ops::LinearBackward>(true)},
-      {"meanSquaredError", EntryFor<ops::MeanSquaredError>()},
-      {"meanSquaredErrorBackward", EntryFor<ops::MeanSquaredErrorBackward>()},
-      {"rmsprop", EntryFor<ops::RmsProp>()},
-      {"updateStatistics", EntryFor<ops::UpdateStatistics>()},
-  };
+  static const std::map<std::string, Entry> entries = [] {
+    std::map<std::string, Entry> all;
+    ops::ForEachOp([&]<class Op>(const char* name) {
+      if constexpr (requires(const Op& op, const Context& context) { cpu::Run(op, context); }) {
+        all.emplace(name, EntryFor<Op>());
+      }
+    });
+    return all;
+  }();
   return entries;
 }
 

@@ -1,25 +1,7 @@
 #pragma once
 
 #include "cpu/engine.h"
-#include "ops/adam.h"
-#include "ops/add.h"
-#include "ops/bn_lstm.h"
-#include "ops/bn_lstm_pack.h"
-#include "ops/carry_state.h"
-#include "ops/cast.h"
-#include "ops/commit_step.h"
-#include "ops/concat.h"
-#include "ops/cross_entropy.h"
-#include "ops/dropout.h"
-#include "ops/embedding.h"
-#include "ops/fill.h"
-#include "ops/global_norm.h"
-#include "ops/keep_state.h"
-#include "ops/last_step.h"
-#include "ops/linear.h"
-#include "ops/mean_squared_error.h"
-#include "ops/rmsprop.h"
-#include "ops/update_statistics.h"
+#include "ops/all.h"
 
 /// The CPU's implementation of each op, in the file that has the op's name. The contracts are in
 /// native/ops.

@@ -58,8 +58,7 @@ void WriteLast(const Direction& direction, int64_t r, const RunMemory& states, D
   const int64_t H = at.H, R = at.R, stride = at.stride();
   const Elements to(out), from(Tensor{type, {}, states.At(at.T), true});
   Turn(
-      context, H, at.B,
-      [=] __device__(int64_t j, int64_t n) { return from.Get(j * stride + n); },
+      context, H, at.B, [=] __device__(int64_t j, int64_t n) { return from.Get(j * stride + n); },
       [=] __device__(int64_t j, int64_t n, float value) { to.Set(n * R * H + r * H + j, value); });
 }
 
@@ -116,9 +115,10 @@ OpSizes Sizes(const ops::BnLstm& op) {
 
 OpPlan Plan(const ops::BnLstm& op) {
   const BnLstmLayout at(op);
-  return {"steps", "for each step a product of cuBLAS and a kernel with 8 hidden units to a block, " +
-                       std::to_string(UnitBlocks(at.H)) +
-                       " blocks, in one CUDA graph: the plan for any shape"};
+  return {"steps",
+          "for each step a product of cuBLAS and a kernel with 8 hidden units to a block, " +
+              std::to_string(UnitBlocks(at.H)) +
+              " blocks, in one CUDA graph: the plan for any shape"};
 }
 
 void Run(const ops::BnLstm& op, const Context& context) {

@@ -1,8 +1,8 @@
 // Backward over a whole sequence (docs/paper.md section 1.2), by the plan for any shape: for each step
 // one kernel, and one product of cuBLAS that carries the gradient to the step before. The products
 // that nothing waits for (dWh, dWx, dx) are done for a run of steps at a time. No sum is atomic.
-#include "cuda/bn_lstm_sequence.h"
 #include "cuda/blas.h"
+#include "cuda/bn_lstm_sequence.h"
 #include "cuda/device/backward_step.h"
 #include "cuda/device/elements.h"
 #include "cuda/device/token_sum.h"
@@ -23,7 +23,7 @@ struct Scratch {
   RunMemory da, db;  // [4H] values; with norm 'none' da is both
   RunMemory dp;      // [4H] of all steps, where input statistics are of the whole sequence
   float *dh, *dc;    // [H][padded], carried
-  double* sums;      // [kSums][H]
+  double* sums;      // [H][kSumsOfUnit]
   float* temporary;  // [5H][padded], for kernels that keep no values in registers
   float* dx;         // [steps of a run][padded][D]
   float* dx_sum;     // [T][B][D], where two directions are rounded once
@@ -41,7 +41,7 @@ struct Scratch {
     if (at.sequence) dp = RunMemory(at, carve, 4 * at.H, sizeof(float), at.runs(at.T));
     dh = carve.Floats(at.H * at.padded);
     dc = carve.Floats(at.H * at.padded);
-    sums = reinterpret_cast<double*>(carve.Floats(2 * kSums * at.H));
+    sums = reinterpret_cast<double*>(carve.Floats(2 * kSumsOfUnit * at.H));
     const bool by_row = op.population && op.first_step;
     temporary = carve.Floats(by_row || at.padded > 256 ? 5 * at.H * at.padded : 0);
     dx = carve.Floats(op.dx ? at.stride() * at.D : 0);
@@ -52,7 +52,7 @@ struct Scratch {
 };
 
 template <int kRows, class Value>
-__global__ void __launch_bounds__(kThreads) BackwardKernel(BackwardStep<Value> step) {
+__global__ void __launch_bounds__(kThreads, 1) BackwardKernel(BackwardStep<Value> step) {
   const int64_t j = device::BlockIndex() * kBlockUnits + device::Warp();
   if (j < step.shape.hidden) StepBackward<kRows>(step, j);  // whole warps: it has no block barrier
 }
@@ -73,8 +73,8 @@ __global__ void SequenceGradient(StepShape shape, bool through, int64_t steps, i
   }
   rows = device::WarpSum(rows);
   const float inverse = through && rows > 0 ? 1.0f / static_cast<float>(rows) : 0.0f;
-  const float mean_dp = static_cast<float>(sums[(kSumBias + g) * H + j]) * inverse;
-  const float mean_dp_hat = static_cast<float>(sums[(kSumGammaX + g) * H + j]) * inverse;
+  const float mean_dp = static_cast<float>(sums[j * kSumsOfUnit + kSumBias + g]) * inverse;
+  const float mean_dp_hat = static_cast<float>(sums[j * kSumsOfUnit + kSumGammaX + g]) * inverse;
   const float r = InverseRoot(shape.tables.input_var[column], shape.eps);
   const float gamma = shape.parameters.gamma_x[column];
   for (int64_t slot = 0; slot < steps; ++slot) {
@@ -135,7 +135,8 @@ struct Backward {
     for (int64_t end = at_.T; end > 0;) {
       const int64_t chunk = (end - 1) / saved_.chunk * saved_.chunk;
       if (saved_.recomputes) RunAgain(chunk, end);
-      for (; end > chunk; end = (end - 1) / at_.run * at_.run) RunSteps((end - 1) / at_.run * at_.run);
+      for (; end > chunk; end = (end - 1) / at_.run * at_.run)
+        RunSteps((end - 1) / at_.run * at_.run);
     }
     if (at_.sequence) SequenceInputs();
     Finish();
@@ -150,7 +151,7 @@ struct Backward {
       dh[i] = n < B && dh_last.present() ? dh_last.Get(from) : 0.0f;
       dc[i] = n < B && dc_last.present() ? dc_last.Get(from) : 0.0f;
     });
-    Check(cudaMemsetAsync(scratch_.sums, 0, static_cast<size_t>(kSums * H) * sizeof(double),
+    Check(cudaMemsetAsync(scratch_.sums, 0, static_cast<size_t>(kSumsOfUnit * H) * sizeof(double),
                           context_.stream),
           "cudaMemsetAsync");
   }
@@ -160,10 +161,10 @@ struct Backward {
   void RunAgain(int64_t begin, int64_t end) const {
     const auto restore = [&](void* to, const void* from, size_t element) {
       const size_t row = static_cast<size_t>(at_.padded) * element;
-      Check(cudaMemcpy2DAsync(to, static_cast<size_t>(at_.stride()) * element, from, row, row,
-                              static_cast<size_t>(at_.H), cudaMemcpyDeviceToDevice,
-                              context_.stream),
-            "cudaMemcpy2DAsync");
+      Check(
+          cudaMemcpy2DAsync(to, static_cast<size_t>(at_.stride()) * element, from, row, row,
+                            static_cast<size_t>(at_.H), cudaMemcpyDeviceToDevice, context_.stream),
+          "cudaMemcpy2DAsync");
     };
     restore(memory_.h.At(begin), saved_.ChunkH(at_, begin), at_.value_bytes);
     restore(memory_.c.At(begin), saved_.ChunkC(at_, begin), sizeof(float));
@@ -192,7 +193,8 @@ struct Backward {
 
   /// dy of a run, unit-major.
   void TurnOutputGradient(int64_t begin, int64_t steps) const {
-    const int64_t B = at_.B, H = at_.H, R = at_.R, padded = at_.padded, stride = at_.stride(), r = r_;
+    const int64_t B = at_.B, H = at_.H, R = at_.R, padded = at_.padded, stride = at_.stride(),
+                  r = r_;
     const Places places = direction_.places();
     const Elements dy(op_.dy), to(Tensor{op_.dy.dtype, {}, scratch_.dy.At(begin), true});
     Turn(
@@ -370,7 +372,7 @@ struct Backward {
       if (!out) return;
       float* const to = out.f32() + r * columns;
       ForEach(context_, columns, [=] __device__(int64_t i) {
-        to[i] = static_cast<float>(sums[first * H + i]);
+        to[i] = static_cast<float>(sums[i % H * kSumsOfUnit + first + i / H]);
       });
     };
     write(op_.db, 4 * H, kSumBias);
@@ -413,9 +415,10 @@ OpSizes Sizes(const ops::BnLstmBackward& op) {
 
 OpPlan Plan(const ops::BnLstmBackward& op) {
   const BnLstmLayout at(op);
-  return {"steps", "for each step a kernel with 8 hidden units to a block, " +
-                       std::to_string(UnitBlocks(at.H)) +
-                       " blocks, and a product of cuBLAS, in one CUDA graph: the plan for any shape"};
+  return {"steps",
+          "for each step a kernel with 8 hidden units to a block, " +
+              std::to_string(UnitBlocks(at.H)) +
+              " blocks, and a product of cuBLAS, in one CUDA graph: the plan for any shape"};
 }
 
 void Run(const ops::BnLstmBackward& op, const Context& context) {

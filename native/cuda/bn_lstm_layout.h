@@ -26,7 +26,9 @@ inline constexpr int64_t kRunRows = 24;
 inline constexpr int64_t kRunRows = 4096;
 #endif
 
-inline int64_t RoundUp(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
+inline int64_t RoundUp(int64_t n, int64_t multiple) {
+  return (n + multiple - 1) / multiple * multiple;
+}
 
 struct BnLstmLayout {
   int64_t T, B, D, H, R;

@@ -15,8 +15,7 @@ void Run(const ops::BnLstmPack& op, const Context& context) {
   const int64_t gates = 4 * op.hidden, wx_count = op.inputs * gates, wh_count = op.hidden * gates;
   const int64_t count = wx_count + wh_count;
   const float *const wx = op.wx.f32(), *const wh = op.wh.f32();
-  const Elements packed(
-      Tensor{op.bf16 ? DType::kBF16 : DType::kF32, {}, op.packed.data, true});
+  const Elements packed(Tensor{op.bf16 ? DType::kBF16 : DType::kF32, {}, op.packed.data, true});
   ForEach(context, op.directions * count, [=] __device__(int64_t i) {
     const int64_t r = i / count, k = i % count;
     packed.Set(i, k < wx_count ? wx[r * wx_count + k] : wh[r * wh_count + k - wx_count]);

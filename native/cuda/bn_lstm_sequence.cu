@@ -1,7 +1,6 @@
-#include "cuda/bn_lstm_sequence.h"
-
 #include "core/philox.h"
 #include "cuda/blas.h"
+#include "cuda/bn_lstm_sequence.h"
 #include "cuda/device/elements.h"
 #include "cuda/device/forward_step.h"
 #include "cuda/turn.h"
@@ -35,8 +34,8 @@ __global__ void MeasureAll(StepShape shape, const float* p, int64_t steps, int64
   if (column >= columns) return;
   const auto each = [&](const auto& body) {
     for (int64_t s = 0; s < steps; ++s) {
-      const float* const from = p + s / run * columns * shape.stride + column * shape.stride +
-                                s % run * shape.padded;
+      const float* const from =
+          p + s / run * columns * shape.stride + column * shape.stride + s % run * shape.padded;
       for (int64_t n = device::Lane(); n < shape.batch; n += device::kWarp) {
         if (!shape.lengths || s < shape.lengths[n]) body(static_cast<double>(from[n]));
       }
@@ -58,7 +57,7 @@ __global__ void MeasureAll(StepShape shape, const float* p, int64_t steps, int64
 }
 
 template <int kRows, class Value>
-__global__ void __launch_bounds__(kThreads) ForwardKernel(ForwardStep<Value> step) {
+__global__ void __launch_bounds__(kThreads, 1) ForwardKernel(ForwardStep<Value> step) {
   const int64_t j = device::BlockIndex() * kBlockUnits + device::Warp();
   if (j < step.shape.hidden) StepForward<kRows>(step, j);  // whole warps: it has no block barrier
 }
@@ -218,7 +217,9 @@ void Direction::MultiplyInputs(int64_t s, const void* x, const InputMemory& memo
         const int64_t token = tokens[row];
         return token < 0 ? 0.0f : w.Get(token * columns + column);
       },
-      [=] __device__(int64_t row, int64_t column, float value) { p[column * stride + row] = value; });
+      [=] __device__(int64_t row, int64_t column, float value) {
+        p[column * stride + row] = value;
+      });
 }
 
 void Direction::MeasureInputs(int64_t s, const InputMemory& memory) const {

@@ -31,8 +31,7 @@ struct InputMemory {
 
   InputMemory() = default;
   InputMemory(const ops::BnLstmShape& op, const BnLstmLayout& at, Carver& carve, int64_t runs)
-      : x(carve.Bytes(at.tokens ? 0
-                                : static_cast<size_t>(at.stride() * at.D) * at.value_bytes)),
+      : x(carve.Bytes(at.tokens ? 0 : static_cast<size_t>(at.stride() * at.D) * at.value_bytes)),
         tokens(reinterpret_cast<int32_t*>(
             carve.Bytes(at.tokens ? static_cast<size_t>(at.stride()) * sizeof(int32_t) : 0))),
         p(at, carve, 4 * at.H, sizeof(float), runs),
@@ -43,7 +42,8 @@ struct InputMemory {
 /// One direction of an op: what its kernels are told, and what happens at the borders of runs.
 class Direction {
  public:
-  Direction(const ops::BnLstmOperands& op, const BnLstmLayout& at, int64_t r, const Context& context);
+  Direction(const ops::BnLstmOperands& op, const BnLstmLayout& at, int64_t r,
+            const Context& context);
 
   const BnLstmLayout& at() const { return at_; }
   const Places& places() const { return places_; }

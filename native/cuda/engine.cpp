@@ -44,35 +44,15 @@ Entry EntryFor() {
 }
 
 const std::map<std::string, Entry>& Entries() {
-  static const std::map<std::string, Entry> entries{
-      {"add", EntryFor<ops::Add>()},
-      {"adam", EntryFor<ops::Adam>()},
-      {"bnLstm", EntryFor<ops::BnLstm>()},
-      {"bnLstmBackward", EntryFor<ops::BnLstmBackward>()},
-      {"bnLstmPack", EntryFor<ops::BnLstmPack>()},
-      {"carryState", EntryFor<ops::CarryState>()},
-      {"carryStateBackward", EntryFor<ops::CarryStateBackward>()},
-      {"cast", EntryFor<ops::Cast>()},
-      {"commitStep", EntryFor<ops::CommitStep>()},
-      {"concat", EntryFor<ops::Concat>()},
-      {"concatBackward", EntryFor<ops::Concat>()},
-      {"crossEntropy", EntryFor<ops::CrossEntropy>()},
-      {"crossEntropyBackward", EntryFor<ops::CrossEntropyBackward>()},
-      {"dropout", EntryFor<ops::Dropout>()},
-      {"embedding", EntryFor<ops::Embedding>()},
-      {"embeddingBackward", EntryFor<ops::EmbeddingBackward>()},
-      {"fill", EntryFor<ops::Fill>()},
-      {"globalNorm", EntryFor<ops::GlobalNorm>()},
-      {"keepState", EntryFor<ops::KeepState>()},
-      {"lastStep", EntryFor<ops::LastStep>()},
-      {"lastStepBackward", EntryFor<ops::LastStepBackward>()},
-      {"linear", EntryFor<ops::Linear>()},
-      {"linearBackward", EntryFor<ops::LinearBackward>()},
-      {"meanSquaredError", EntryFor<ops::MeanSquaredError>()},
-      {"meanSquaredErrorBackward", EntryFor<ops::MeanSquaredErrorBackward>()},
-      {"rmsprop", EntryFor<ops::RmsProp>()},
-      {"updateStatistics", EntryFor<ops::UpdateStatistics>()},
-  };
+  static const std::map<std::string, Entry> entries = [] {
+    std::map<std::string, Entry> all;
+    ops::ForEachOp([&]<class Op>(const char* name) {
+      if constexpr (requires(const Op& op, const Context& context) { cuda::Run(op, context); }) {
+        all.emplace(name, EntryFor<Op>());
+      }
+    });
+    return all;
+  }();
   return entries;
 }
 

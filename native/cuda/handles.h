@@ -34,7 +34,9 @@ class Event {
     if (event_) cudaEventDestroy(event_);
   }
   operator cudaEvent_t() const { return event_; }
-  void Record(cudaStream_t stream) const { Check(cudaEventRecord(event_, stream), "cudaEventRecord"); }
+  void Record(cudaStream_t stream) const {
+    Check(cudaEventRecord(event_, stream), "cudaEventRecord");
+  }
   void Synchronize() const { Check(cudaEventSynchronize(event_), "cudaEventSynchronize"); }
   /// What is enqueued on the stream from now on runs after what was recorded last.
   void Precede(cudaStream_t stream) const {

@@ -106,9 +106,7 @@ void Queue::ClearCache() {
   Check(cudaMemsetAsync(cache_.data(), 0, cache_.bytes(), compute), "cudaMemsetAsync");
 }
 
-Context Queue::context() const {
-  return {record, &blas_, workspace_.data(), multiprocessors_};
-}
+Context Queue::context() const { return {record, &blas_, workspace_.data(), multiprocessors_}; }
 
 Queue::Slot& Queue::Take() {
   Assert(taken_ - released_ < kSlots, "too many runs are in flight");

@@ -34,8 +34,8 @@ bool IsSticky(cudaError_t error) {
 void Check(cudaError_t error, const char* what) {
   if (error == cudaSuccess) return;
   cudaGetLastError();  // or the next call that asks would get this one
-  const std::string said = std::string(cudaGetErrorName(error)) + " (" +
-                           cudaGetErrorString(error) + ") in " + what;
+  const std::string said =
+      std::string(cudaGetErrorName(error)) + " (" + cudaGetErrorString(error) + ") in " + what;
   if (IsSticky(error)) {
     throw Error(kDeviceLost, "the GPU failed and is lost to this process: " + said +
                                  "; start the process again. Models on other devices go on");

@@ -47,6 +47,9 @@ T ShuffleFrom(T value, int lane) {
   std::memcpy(&value, box[static_cast<unsigned>(lane) % emulator::Warp::kLanes], sizeof value);
   return value;
 }
+inline int PopCount(unsigned bits) { return std::popcount(bits); }
+inline int FirstBit(unsigned bits) { return std::countr_zero(bits); }
+
 inline unsigned Ballot(bool value) {
   const auto* box = emulator::Exchange(emulator::Collective::kBallot, value);
   unsigned ballot = 0;

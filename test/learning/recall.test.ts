@@ -18,7 +18,7 @@ import {
 import { readSafetensors, writeSafetensors } from '../../lib/io/safetensors.js';
 import type { Model } from '../../lib/model/model.js';
 import type { RecurrentLayer } from '../../lib/nn/recurrent.js';
-import { devices } from '../numeric/devices.js';
+import { realDevices } from '../numeric/devices.js';
 
 const [steps, classes, symbols, hidden, batchSize] = [60, 8, 16, 48, 64];
 const task = { steps, classes, symbols };
@@ -46,7 +46,7 @@ async function train(model: Model, seed: number, iterations: number, enough = 2)
 const accuracyOf = async (model: Model, size = batchSize) =>
   (await model.evaluate(test, { batchSize: size })).accuracy as number;
 
-describe.each(devices)('the recall task on %s', (device) => {
+describe.each(realDevices)('the recall task on %s', (device) => {
   let directory: string;
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'bnlstm-recall-'));

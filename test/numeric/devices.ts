@@ -9,6 +9,9 @@ const chosen = process.env.BNLSTM_TEST_DEVICES?.split(',');
  */
 export const devices: readonly string[] = chosen ?? all().filter((name) => name !== 'cpu');
 
+/** Those that train in reasonable time. */
+export const realDevices: readonly string[] = devices.filter((name) => name !== 'emulator');
+
 function all(): readonly string[] {
   return native()
     .probe()

@@ -1,16 +1,10 @@
 #pragma once
 
-#include "core/bf16.h"
 #include "cuda/device/rows.h"
 
 namespace bnlstm::cuda {
 
 // What forward and backward share of one hidden unit at one step.
-
-__device__ inline float LoadValue(const float* from) { return *from; }
-__device__ inline float LoadValue(const uint16_t* from) { return FromBf16(*from); }
-__device__ inline void StoreValue(float* to, float value) { *to = value; }
-__device__ inline void StoreValue(uint16_t* to, float value) { *to = device::RoundToBf16(value); }
 
 __device__ inline float Sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
 __device__ inline float InverseRoot(float variance, float eps) {
@@ -39,7 +33,9 @@ struct Tables {
     const int64_t row = step + (first_step ? first_step[n] : 0);
     return row < steps ? row : steps - 1;
   }
-  __device__ int64_t InputRow(int64_t row) const { return row < input_steps ? row : input_steps - 1; }
+  __device__ int64_t InputRow(int64_t row) const {
+    return row < input_steps ? row : input_steps - 1;
+  }
 };
 
 /// Where one of the three normalisations of a unit has its statistics.
@@ -55,7 +51,7 @@ struct Normalizer {
   float mean[kColumns] = {}, r[kColumns] = {};
 
   __device__ __forceinline__ void Load(const UnitTable& table, int64_t row) {
-BNLSTM_UNROLL
+    BNLSTM_UNROLL
     for (int k = 0; k < kColumns; ++k) {
       const int64_t at = row * table.width + table.column + k * table.apart;
       mean[k] = table.means[at];

@@ -34,6 +34,8 @@ __device__ inline T ShuffleFrom(T value, int lane) {
   return __shfl_sync(0xffffffffu, value, lane);
 }
 __device__ inline unsigned Ballot(bool value) { return __ballot_sync(0xffffffffu, value); }
+__device__ inline int PopCount(unsigned bits) { return __popc(bits); }
+__device__ inline int FirstBit(unsigned bits) { return __ffs(static_cast<int>(bits)) - 1; }
 
 __device__ inline uint32_t RoundToBf16Pair(float low, float high) {
   uint32_t pair;
@@ -44,7 +46,8 @@ __device__ inline uint16_t RoundToBf16(float value) {
   return static_cast<uint16_t>(RoundToBf16Pair(value, 0.0f));
 }
 
-__device__ inline void MultiplyTiles(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+__device__ inline void MultiplyTiles(float (&d)[4], const uint32_t (&a)[4],
+                                     const uint32_t (&b)[2]) {
   asm volatile(
       "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
       "{%0,%1,%2,%3},{%4,%5,%6,%7},{%8,%9},{%0,%1,%2,%3};"

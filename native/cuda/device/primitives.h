@@ -10,6 +10,7 @@
 //   void SyncBlock(), SyncWarp()          barriers: called by every thread of the block or warp
 //   T ShuffleXor(T, int mask), T ShuffleFrom(T, int lane)    T: float, double, int; by all 32 lanes
 //   unsigned Ballot(bool)                 by all 32 lanes
+//   int PopCount(unsigned), FirstBit(unsigned)    bits that are set; the lowest of some, from 0
 //   uint16_t RoundToBf16(float)           to nearest even; a NaN becomes 0x7fff
 //   uint32_t RoundToBf16Pair(float low, float high)
 //   void MultiplyTiles(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2])
@@ -18,7 +19,10 @@
 //   void SpinHint()                       in every loop that waits for another block
 //
 // Rules that keep kernels right here and there: launches go through launch.h; every lane of a warp
-// calls a collective, none in divergent code; no static __shared__; no atomics on the way of a result.
+// calls a collective, none in divergent code; no static __shared__; no atomics on the way of a result;
+// no function of <bit> (nvcc takes some for constants, silently); no `if (Lane() == k)` around element
+// k of an array in registers (it becomes one access after the other, or puts the array into memory):
+// choose the element first, then store once.
 #ifdef BNLSTM_EMULATOR
 #include "emulator/device.h"
 #define BNLSTM_UNROLL

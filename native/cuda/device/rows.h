@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/bf16.h"
 #include "cuda/device/primitives.h"
 
 namespace bnlstm::cuda {
@@ -7,6 +8,11 @@ namespace bnlstm::cuda {
 // The warp that owns a hidden unit has the whole batch: lane l has the rows l, l + 32, ... In
 // kernels for batches of at most 32 kRows rows a lane keeps its values in registers; kRows 0 is for
 // any batch, and leaves them in memory.
+
+__device__ inline float LoadValue(const float* from) { return *from; }
+__device__ inline float LoadValue(const uint16_t* from) { return FromBf16(*from); }
+__device__ inline void StoreValue(float* to, float value) { *to = value; }
+__device__ inline void StoreValue(uint16_t* to, float value) { *to = device::RoundToBf16(value); }
 
 /// Which rows run at a step and which enter its statistics. The same in every lane.
 struct Rows {
@@ -29,13 +35,12 @@ struct Rows {
     }
     bool found = false;
     for (int64_t n0 = 0; n0 < batch; n0 += device::kWarp) {
-      unsigned running = device::Ballot(Runs(n0 + device::Lane()));
-      for (int lane = 0; running != 0; ++lane, running >>= 1) {
-        if ((running & 1u) == 0) continue;
-        if (!found) first_counted = n0 + lane;
+      const unsigned running = device::Ballot(Runs(n0 + device::Lane()));
+      if (!found && running != 0) {
+        first_counted = n0 + device::FirstBit(running);
         found = true;
-        ++counted_rows;
       }
+      counted_rows += device::PopCount(running);
     }
   }
   __device__ bool Runs(int64_t n) const { return n < batch && (!lengths || step < lengths[n]); }
@@ -48,7 +53,7 @@ struct Rows {
   template <int kRows, class Body>
   __device__ __forceinline__ void Each(const Body& body) const {
     if constexpr (kRows > 0) {
-BNLSTM_UNROLL
+      BNLSTM_UNROLL
       for (int i = 0; i < kRows; ++i) {
         const int64_t n = device::Lane() + i * device::kWarp;
         if (n < padded) body(i, n);
@@ -83,12 +88,34 @@ class Column<0> {
   float* memory_ = nullptr;
 };
 
+/// The lane's values of a column that is only read: all on their way at once, before they are needed.
+/// With kRows 0 they are read where they are needed.
+template <int kRows, class Value>
+class Held {
+ public:
+  /// `from`: the column's padded rows; null: zeros.
+  __device__ __forceinline__ void Load(const Rows& rows, const Value* from) {
+    from_ = from;
+    if constexpr (kRows > 0) {
+      rows.Each<kRows>([&](int i, int64_t n) { values_[i] = from ? LoadValue(from + n) : 0.0f; });
+    }
+  }
+  __device__ __forceinline__ float Get(int i, int64_t n) const {
+    if constexpr (kRows > 0) return values_[i];
+    return from_ ? LoadValue(from_ + n) : 0.0f;
+  }
+
+ private:
+  const Value* from_ = nullptr;
+  float values_[kRows > 0 ? kRows : 1] = {};
+};
+
 /// Sums over the lanes of several numbers at once, whose shuffles then overlap.
 template <int kCount>
 __device__ __forceinline__ void WarpSums(float (&sums)[kCount]) {
-BNLSTM_UNROLL
+  BNLSTM_UNROLL
   for (int mask = device::kWarp / 2; mask > 0; mask /= 2) {
-BNLSTM_UNROLL
+    BNLSTM_UNROLL
     for (int k = 0; k < kCount; ++k) sums[k] += device::ShuffleXor(sums[k], mask);
   }
 }
@@ -99,10 +126,10 @@ BNLSTM_UNROLL
 /// row as mean; no row at all gives 0 and 0.
 template <int kRows, int kColumns>
 __device__ __forceinline__ void Measure(const Rows& rows, const Column<kRows> (&columns)[kColumns],
-                               float (&mean)[kColumns], float (&var)[kColumns]) {
+                                        float (&mean)[kColumns], float (&var)[kColumns]) {
   const float inverse = rows.InverseCount();
   float base[kColumns], sums[kColumns];
-BNLSTM_UNROLL
+  BNLSTM_UNROLL
   for (int k = 0; k < kColumns; ++k) {
     float mine = 0;
     rows.Each<kRows>([&](int i, int64_t n) {
@@ -114,19 +141,19 @@ BNLSTM_UNROLL
   }
   rows.Each<kRows>([&](int i, int64_t n) {
     if (!rows.Counts(n)) return;
-BNLSTM_UNROLL
+    BNLSTM_UNROLL
     for (int k = 0; k < kColumns; ++k) sums[k] += columns[k].Get(i) - base[k];
   });
   WarpSums(sums);
   float rest[2 * kColumns];  // of differences to the first mean, and of their squares
-BNLSTM_UNROLL
+  BNLSTM_UNROLL
   for (int k = 0; k < kColumns; ++k) {
     mean[k] = base[k] + sums[k] * inverse;
     rest[k] = rest[kColumns + k] = 0;
   }
   rows.Each<kRows>([&](int i, int64_t n) {
     if (!rows.Counts(n)) return;
-BNLSTM_UNROLL
+    BNLSTM_UNROLL
     for (int k = 0; k < kColumns; ++k) {
       const float d = columns[k].Get(i) - mean[k];
       rest[k] += d;
@@ -134,7 +161,7 @@ BNLSTM_UNROLL
     }
   });
   WarpSums(rest);
-BNLSTM_UNROLL
+  BNLSTM_UNROLL
   for (int k = 0; k < kColumns; ++k) {
     const float shift = rest[k] * inverse;
     const float spread = rest[kColumns + k] * inverse - shift * shift;
