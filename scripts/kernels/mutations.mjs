@@ -113,8 +113,8 @@ export const mutations = [
   {
     name: 'backward takes no gradient through the mean',
     file: 'device/backward_step.h',
-    from: 'inner -= fmaf(cell.Hat(0, u.c[j * stride + n]), mean_dz_hat, mean_dz);',
-    to: 'inner -= cell.Hat(0, u.c[j * stride + n]) * mean_dz_hat;',
+    from: 'inner -= fmaf(cell.Hat(0, c.Get(i, n)), mean_dz_hat, mean_dz);',
+    to: 'inner -= cell.Hat(0, c.Get(i, n)) * mean_dz_hat;',
     tests: lstm,
   },
   {
