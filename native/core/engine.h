@@ -72,7 +72,10 @@ class Executable {
     if (context.cancelled && *context.cancelled) return;
     for (const Copy& copy : downloads) std::memcpy(copy.host, copy.device, copy.bytes);
   }
-  /// Waits for the oldest run that was started and not finished. Throws what went wrong in it.
+  /// Whether the oldest run that was started and not finished has ended: Finish would not wait. Does not
+  /// throw: what went wrong, Finish tells.
+  virtual bool Ended() { return true; }
+  /// Waits for that run. Throws what went wrong in it.
   virtual void Finish() {}
 };
 

@@ -93,6 +93,8 @@ class Program {
   /// order of the starts, waits for its end. Once `cancelled` is set the outputs mean nothing.
   void Start(const Arena& arena, std::byte* staging, const RunContext& context);
   void Finish(std::byte* staging, const RunContext& context);
+  /// Whether Finish would not wait.
+  bool Ended() { return executable_->Ended(); }
   /// Both, timing each op.
   void Profile(const Arena& arena, std::byte* staging, RunContext context);
   /// Uploads, then runs as often as `milliseconds` has room for the time of each, f32 in `staging`,

@@ -1,6 +1,7 @@
 #include "core/stream.h"
 
 #include <algorithm>
+#include <chrono>
 #include <new>
 #include <utility>
 
@@ -98,10 +99,11 @@ void Stream::Run(std::shared_ptr<Program> program, std::byte* staging, Done done
   auto finish = [this, program, staging] {
     program->Finish(staging, RunContext{threads_, &cancelled_});
   };
+  auto ended = [program] { return program->Ended(); };
   Queue({[this, program = std::move(program), staging] {
            program->Start(arena_, staging, RunContext{threads_, &cancelled_});
          },
-         std::move(done), std::move(finish)});
+         std::move(done), std::move(finish), std::move(ended)});
 }
 
 void Stream::Profile(std::shared_ptr<Program> program, std::byte* staging, Done done) {
@@ -170,8 +172,10 @@ void Stream::Loop() {
       lock.lock();
     } else if (!started_.empty()) {
       lock.unlock();
-      Finish(started_.front());
-      started_.pop_front();
+      if (EndsBeforeChange(changes)) {
+        Finish(started_.front());
+        started_.pop_front();
+      }
       lock.lock();
     } else {
       if (closing_) return;
@@ -183,6 +187,22 @@ void Stream::Loop() {
     running_ = !started_.empty();
     if (jobs_.empty() && !running_) drained_.notify_all();
   }
+}
+
+/// With room for one more run: whether the oldest ends before something is queued, which may be that
+/// run. Without room: true.
+bool Stream::EndsBeforeChange(uint32_t changes) const {
+  using std::chrono::microseconds;
+  const auto began = std::chrono::steady_clock::now();
+  while (started_.size() < engine_->InFlight() && !started_.front().ended()) {
+    if (changes_.load() != changes) return false;
+    if (std::chrono::steady_clock::now() - began > microseconds(200)) {
+      std::this_thread::sleep_for(microseconds(50));  // it is a long one
+    } else {
+      std::this_thread::yield();
+    }
+  }
+  return true;
 }
 
 /// Whether the next job may begin: with others in flight, only one that is started too.

@@ -80,6 +80,7 @@ class Stream {
     Done done;  // null: `work` only frees, and is done in any case
     /// Waits for what `work` has only started; null: `work` does it all.
     std::function<void()> finish = nullptr;
+    std::function<bool()> ended = nullptr;  // whether it would not wait
     std::optional<Fault> fault = std::nullopt;
   };
 
@@ -87,6 +88,7 @@ class Stream {
   void Wake();
   void Loop();
   bool CanBegin() const;
+  bool EndsBeforeChange(uint32_t changes) const;
   void Begin(Job& job);
   void Finish(Job& job);
   std::optional<Fault> Attempt(const Job& job, const std::function<void()>& work);

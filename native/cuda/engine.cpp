@@ -84,12 +84,7 @@ class CudaEngine : public Engine {
     return std::make_unique<GraphExecutable>(queue_, std::move(calls));
   }
 
-  bnlstm::DeviceMemory Memory() const override {
-    queue_->Use();
-    bnlstm::DeviceMemory memory;
-    Check(cudaMemGetInfo(&memory.free, &memory.total), "cudaMemGetInfo");
-    return memory;
-  }
+  DeviceMemory Memory() const override { return queue_->Memory(); }
   void Reserve(const std::vector<size_t>& copies) const override { ReserveSlots(*queue_, copies); }
   void* Allocate(size_t bytes) const override { return queue_->Allocate(bytes); }
   void Free(void* memory, size_t) const override { queue_->Free(memory); }

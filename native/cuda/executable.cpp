@@ -74,6 +74,13 @@ void GraphExecutable::Capture() {
   const cudaError_t error = cudaGraphInstantiate(&made, graph, 0);
   cudaGraphDestroy(graph);
   Check(error, "cudaGraphInstantiate");
+  try {  // or its first launch would take memory, and might find none
+    Check(cudaGraphUpload(made, queue_->record), "cudaGraphUpload");
+    queue_->record.Synchronize();
+  } catch (...) {
+    cudaGraphExecDestroy(made);
+    throw;
+  }
   if (graph_) cudaGraphExecDestroy(std::exchange(graph_, nullptr));
   graph_ = made;
 }
@@ -85,7 +92,7 @@ void GraphExecutable::Launch() {
 
 void GraphExecutable::RunTimed(std::vector<double>* seconds) {
   queue_->compute.Synchronize();
-  std::vector<Event> events(calls_.size() + 1);
+  std::vector<EventHandle> events(calls_.size() + 1);
   events[0].Record(queue_->record);
   for (size_t i = 0; i < calls_.size(); ++i) {
     Enqueue(calls_[i]);
@@ -118,7 +125,7 @@ void GraphExecutable::Run(const RunContext& context) {
 double GraphExecutable::TimedRun(const RunContext&) {
   float milliseconds = 0;
   Alone([&] {
-    const Event began, ended;
+    const EventHandle began, ended;
     queue_->ClearCache();
     began.Record(queue_->compute);
     Launch();
@@ -169,6 +176,8 @@ void GraphExecutable::Enqueue(const std::vector<Copy>& uploads, const std::vecto
   }
   slot.done.Record(queue_->down);
 }
+
+bool GraphExecutable::Ended() { return queue_->Oldest().done.Ended(); }
 
 void GraphExecutable::Finish() {
   const Queue::Slot& slot = queue_->Release();

@@ -32,6 +32,7 @@ class GraphExecutable : public Executable {
   double TimedRun(const RunContext& context) override;
   void Start(const std::vector<Copy>& uploads, const std::vector<Copy>& downloads,
              const RunContext& context) override;
+  bool Ended() override;
   void Finish() override;
 
  private:

@@ -18,9 +18,9 @@ std::string Capability(int architecture) {
 bool HasCode(const Facts& facts, int capability) {
   const auto& built = facts.architectures;
   if (built.empty()) return false;
-  return capability >= built.back() || std::any_of(built.begin(), built.end(), [&](int each) {
-           return each / 10 == capability / 10 && each <= capability;
-         });
+  return (facts.compiles && capability >= built.back()) ||
+         std::any_of(built.begin(), built.end(),
+                     [&](int each) { return each / 10 == capability / 10 && each <= capability; });
 }
 
 std::string LacksCode(const Facts& facts, int capability) {

@@ -8,14 +8,14 @@ namespace bnlstm::cuda {
 
 /// Owners of what CUDA hands out. Their destructors ignore errors: the device may be lost.
 
-class Stream {
+class StreamHandle {
  public:
-  Stream() {
+  StreamHandle() {
     Check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
   }
-  Stream(const Stream&) = delete;
-  Stream& operator=(const Stream&) = delete;
-  ~Stream() { cudaStreamDestroy(stream_); }
+  StreamHandle(const StreamHandle&) = delete;
+  StreamHandle& operator=(const StreamHandle&) = delete;
+  ~StreamHandle() { cudaStreamDestroy(stream_); }
   operator cudaStream_t() const { return stream_; }
   void Synchronize() const { Check(cudaStreamSynchronize(stream_), "cudaStreamSynchronize"); }
 
@@ -23,14 +23,14 @@ class Stream {
   cudaStream_t stream_ = nullptr;
 };
 
-class Event {
+class EventHandle {
  public:
-  explicit Event(unsigned flags = cudaEventDefault) {
+  explicit EventHandle(unsigned flags = cudaEventDefault) {
     Check(cudaEventCreateWithFlags(&event_, flags), "cudaEventCreateWithFlags");
   }
-  Event(Event&& other) noexcept : event_(std::exchange(other.event_, nullptr)) {}
-  Event& operator=(Event&&) = delete;
-  ~Event() {
+  EventHandle(EventHandle&& other) noexcept : event_(std::exchange(other.event_, nullptr)) {}
+  EventHandle& operator=(EventHandle&&) = delete;
+  ~EventHandle() {
     if (event_) cudaEventDestroy(event_);
   }
   operator cudaEvent_t() const { return event_; }
@@ -38,6 +38,12 @@ class Event {
     Check(cudaEventRecord(event_, stream), "cudaEventRecord");
   }
   void Synchronize() const { Check(cudaEventSynchronize(event_), "cudaEventSynchronize"); }
+  /// Whether Synchronize would not wait; an error counts as that.
+  bool Ended() const {
+    const bool ended = cudaEventQuery(event_) != cudaErrorNotReady;
+    cudaGetLastError();
+    return ended;
+  }
   /// What is enqueued on the stream from now on runs after what was recorded last.
   void Precede(cudaStream_t stream) const {
     Check(cudaStreamWaitEvent(stream, event_, 0), "cudaStreamWaitEvent");

@@ -16,6 +16,9 @@ Facts Ask() {
   Facts facts;
   facts.built = true;
   facts.architectures = Architectures();
+#ifdef BNLSTM_CUDA_PTX
+  facts.compiles = true;
+#endif
   // Both answer without a driver; a failure leaves 0.
   cudaDriverGetVersion(&facts.driver_version);
   cudaRuntimeGetVersion(&facts.runtime_version);

@@ -16,13 +16,12 @@ struct Gpu {
 
 /// What was found, with nothing concluded yet.
 struct Facts {
-  bool built = false;  // this binary has CUDA code
-  std::vector<int>
-      architectures;        // 10 major + minor, ascending: for which it has machine code; any
-                            // GPU from the last on compiles the code itself
-  int driver_version = 0;   // newest CUDA that the driver serves, 1000 major + 10 minor
-  int runtime_version = 0;  // that the runtime in this binary needs
-  bool old_driver = false;  // the runtime refuses the driver, or there is none
+  bool built = false;              // this binary has CUDA code
+  std::vector<int> architectures;  // 10 major + minor, ascending: for which it has machine code
+  bool compiles = false;           // it has code too that the drivers of newer GPUs compile
+  int driver_version = 0;          // newest CUDA that the driver serves, 1000 major + 10 minor
+  int runtime_version = 0;         // that the runtime in this binary needs
+  bool old_driver = false;         // the runtime refuses the driver, or there is none
   bool no_device = false;
   std::string error;       // any other failure, in the runtime's words
   std::vector<Gpu> gpus;   // by device number

@@ -8,8 +8,16 @@
 namespace bnlstm::cuda {
 namespace {
 
+/// A device that others have for themselves, for example, is none that can be used.
 int Select(int device) {
-  Check(cudaSetDevice(device), "cudaSetDevice");
+  const cudaError_t error = cudaSetDevice(device);
+  try {
+    Check(error, "cudaSetDevice");
+  } catch (const Error& cause) {
+    if (cause.code() != kInternal) throw;
+    throw Error(kDevice, "cuda:" + std::to_string(device) + " cannot be used: " +
+                             cudaGetErrorName(error) + " (" + cudaGetErrorString(error) + ")");
+  }
   return device;
 }
 
@@ -20,17 +28,31 @@ Queue::Queue(int device, bool tf32) : device_(Select(device)), blas_(record, tf3
         "cudaDeviceGetAttribute");
 }
 
+DeviceMemory Queue::Memory() {
+  Use();
+  memory_.Synchronize();  // what was freed there is free only then
+  cudaMemPool_t pool = nullptr;
+  Check(cudaDeviceGetDefaultMemPool(&pool, device_), "cudaDeviceGetDefaultMemPool");
+  Check(cudaMemPoolTrimTo(pool, 0), "cudaMemPoolTrimTo");
+  DeviceMemory memory;
+  Check(cudaMemGetInfo(&memory.free, &memory.total), "cudaMemGetInfo");
+  return memory;
+}
+
 void* Queue::Allocate(size_t bytes) {
   Use();
   void* memory = nullptr;
-  const cudaError_t error = cudaMallocAsync(&memory, bytes, memory_);
+  cudaError_t error = cudaMallocAsync(&memory, bytes, memory_);
   if (error == cudaErrorMemoryAllocation) {
     cudaGetLastError();
-    size_t free = 0, total = 0;
-    cudaMemGetInfo(&free, &total);
-    throw Error(kOutOfMemory, "out of memory on the GPU: " + std::to_string(bytes) +
-                                  " bytes are needed, " + std::to_string(free) + " of " +
-                                  std::to_string(total) + " are free");
+    const DeviceMemory there = Memory();  // gives back what the pool keeps
+    error = cudaMallocAsync(&memory, bytes, memory_);
+    if (error == cudaErrorMemoryAllocation) {
+      cudaGetLastError();
+      throw Error(kOutOfMemory, "out of memory on the GPU: " + std::to_string(bytes) +
+                                    " bytes are needed, " + std::to_string(there.free) + " of " +
+                                    std::to_string(there.total) + " are free");
+    }
   }
   Check(error, "cudaMallocAsync");
   try {
@@ -93,7 +115,7 @@ void Queue::Wait() const {
 }
 
 void Queue::Drain() const {
-  for (const Stream* stream : {&up, &compute, &record, &down}) cudaStreamSynchronize(*stream);
+  for (const StreamHandle* stream : {&up, &compute, &record, &down}) cudaStreamSynchronize(*stream);
 }
 
 void Queue::ClearCache() {

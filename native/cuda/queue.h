@@ -3,6 +3,7 @@
 #include <memory>
 #include <mutex>
 
+#include "core/engine.h"
 #include "cuda/blas.h"
 #include "cuda/handles.h"
 
@@ -23,18 +24,21 @@ class Queue {
   static constexpr size_t kSlots = 2;
 
   struct Slot {
-    Event uploaded{cudaEventDisableTiming}, computed{cudaEventDisableTiming},
-        done{cudaEventDisableTiming};
+    EventHandle uploaded{cudaEventDisableTiming}, computed{cudaEventDisableTiming},
+        done{cudaEventDisableTiming | cudaEventBlockingSync};  // runs may be long: no spinning
     Buffer memory;
   };
 
+  /// Throws kDevice where the device cannot be used.
   Queue(int device, bool tf32);
+  ~Queue() { cudaSetDevice(device_); }  // what is destroyed now is that device's
 
   /// Before any other call on a thread: the device that it speaks of.
   void Use() const { Check(cudaSetDevice(device_), "cudaSetDevice"); }
   int device() const { return device_; }
   int multiprocessors() const { return multiprocessors_; }
 
+  DeviceMemory Memory();
   /// Zeroed. Throws kOutOfMemory with the bytes that were needed and that are free.
   void* Allocate(size_t bytes);
   void Free(void* memory);
@@ -64,7 +68,9 @@ class Queue {
 
   /// The slot of the next run, which becomes in flight.
   Slot& Take();
-  /// The slot of the oldest run in flight, which ends with this.
+  /// The slot of the oldest run in flight.
+  const Slot& Oldest() const { return slots_[released_ % kSlots]; }
+  /// The same, whose run ends with this.
   Slot& Release();
 
  private:
@@ -72,7 +78,7 @@ class Queue {
 
  public:
   std::mutex mutex;
-  const Stream compute, up, down, record;
+  const StreamHandle compute, up, down, record;
 
  private:
   void Wait() const;
@@ -80,7 +86,8 @@ class Queue {
   Buffer NewMemory(size_t bytes);
 
   int multiprocessors_ = 0;
-  const Stream memory_;  // of allocations: never captured, and nothing waits for programs there
+  const StreamHandle
+      memory_;  // of allocations: never captured, and nothing waits for programs there
   Blas blas_;
   Buffer workspace_, cache_;  // cache_: made when it is first cleared
   Slot slots_[kSlots];

@@ -11,8 +11,11 @@ namespace {
 bool IsSticky(cudaError_t error) {
   switch (static_cast<int>(error)) {
     case 214:  // uncorrectable memory error
+    case 220:  // uncorrectable error of NVLink
+    case 226:  // contained error
     case 700:  // illegal address
     case 702:  // launch timeout
+    case 709:  // the context was destroyed
     case 710:  // assertion in a kernel
     case 714:  // hardware stack error
     case 715:  // illegal instruction
@@ -21,7 +24,8 @@ bool IsSticky(cudaError_t error) {
     case 718:  // invalid program counter
     case 719:  // launch failure
     case 721:  // tensor memory leak
-    case 725:  // error of another device
+    case 810:  // the client of MPS was terminated
+    case 911:  // error of another device
     case 999:  // unknown
       return true;
     default:

@@ -68,6 +68,13 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t* exec, cudaGraph_t graph, unsig
   });
 }
 
+cudaError_t cudaGraphUpload(cudaGraphExec_t exec, cudaStream_t stream) {
+  return Call([&](State& state) {
+    const bool ok = Contains(state.execs, exec) && Contains(state.streams, stream);
+    return ok ? cudaSuccess : cudaErrorInvalidValue;
+  });
+}
+
 cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream) {
   return Call([&](State& state) {
     if (!Contains(state.execs, exec)) return cudaErrorInvalidValue;

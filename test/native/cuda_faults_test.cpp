@@ -75,7 +75,9 @@ Faults FailEveryCall(cudaError_t error, bool sticky, const std::string& code) {
       const std::string found = LifeOfAStream();
       emulator::ClearFailure();
       // Where things are freed, a failure is nothing that anybody could act on.
-      if (!found.empty()) CHECK_EQ(found, code);
+      // The first call chooses the device: what fails there is that it cannot be used.
+      const std::string expected = n == 1 && code == kInternal ? kDevice : code;
+      if (!found.empty()) CHECK_EQ(found, expected);
       ++(found.empty() ? faults.survived : faults.failed);
       if (sticky) {
         CHECK_EQ(emulator::MemoryInUse(), 0u);
@@ -92,12 +94,12 @@ Faults FailEveryCall(cudaError_t error, bool sticky, const std::string& code) {
 
 TEST(CudaFaultsOutOfMemory) {
   const Faults faults = FailEveryCall(cudaErrorMemoryAllocation, false, kOutOfMemory);
-  CHECK(faults.failed > 3 * faults.survived);
+  CHECK(faults.failed > 2 * faults.survived);  // an allocation is tried again
 }
 
 TEST(CudaFaultsInternal) {
   const Faults faults = FailEveryCall(cudaErrorInvalidValue, false, kInternal);
-  CHECK(faults.failed > 3 * faults.survived);
+  CHECK(faults.failed > 2 * faults.survived);  // a query is no failure
 }
 
 TEST(CudaFaultsLoseTheDevice) {

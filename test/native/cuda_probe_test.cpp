@@ -10,6 +10,7 @@ Facts Fine() {
   Facts facts;
   facts.built = true;
   facts.architectures = {80, 86, 89, 90, 100, 120};
+  facts.compiles = true;
   facts.driver_version = facts.runtime_version = 13000;
   facts.gpus = {{"NVIDIA H100 80GB HBM3", 9, 0, size_t{79} << 30, 132}};
   facts.cublas = "/usr/lib/libcublas.so.13";
@@ -104,6 +105,10 @@ TEST(CudaProbeArchitectures) {
   Facts one = WithCapability(8, 0);
   one.architectures = {86};
   CheckNone(one, "cuda:0", "the GPU's is 8.0");
+  one = WithCapability(12, 0);
+  one.architectures = {90};
+  one.compiles = false;  // as built on a machine with a Hopper GPU, for that alone
+  CheckNone(one, "cuda:0", "the GPU's is 12.0");
 }
 
 TEST(CudaProbeSeveral) {
