@@ -4,25 +4,41 @@
  * @param source is closed when the consumer stops
  * @param start queues the work of an item; what it throws or rejects with ends the pipeline
  * @param signal is looked at before each item; its reason ends the pipeline
+ * @param mayLead whether the item after the nth (from 1) may be started before the nth has ended,
+ * so that a device computes one while the inputs of the other are on their way. What was started is
+ * waited for in any case.
  */
 export async function* pipeline<Item, Result>(
   source: AsyncGenerator<Item, void, undefined>,
   start: (item: Item) => Promise<Result>,
   signal?: AbortSignal,
+  mayLead: (n: number) => boolean = () => false,
 ): AsyncGenerator<Result, void, undefined> {
+  let running: Promise<Result> | undefined;
   try {
     signal?.throwIfAborted();
-    for (let next = source.next(); ; ) {
+    let next = source.next();
+    for (let n = 1; ; n++) {
       const { done, value } = await next;
+      if (running && (done || signal?.aborted)) {
+        yield await running;
+        running = undefined;
+      }
       if (done) return;
       signal?.throwIfAborted();
-      const running = start(value);
+      const started = start(value);
       next = source.next();
-      // A failure to fetch is met at the next turn, after the result of this one.
-      next.catch(() => {});
+      // Failures are met in their turn, after the results before them.
+      for (const promise of [started, next]) promise.catch(() => {});
+      const before = running;
+      running = started;
+      if (before) yield await before;
+      if (mayLead(n)) continue;
       yield await running;
+      running = undefined;
     }
   } finally {
+    await running?.catch(() => {});
     await source.return();
   }
 }

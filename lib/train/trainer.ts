@@ -1,6 +1,6 @@
 import * as check from '../check.js';
 import type { Batch, DataSource } from '../data/source.js';
-import { BnLstmError } from '../errors.js';
+import { BnLstmError, internalError } from '../errors.js';
 import type { NativeArray } from '../native.js';
 import { CarriedState } from '../nn/carried_state.js';
 import { Feed } from '../nn/feed.js';
@@ -17,7 +17,13 @@ import {
   type StepOptions,
   type TrainerOptions,
 } from './options.js';
-import { nonFiniteSlot, recordTrainingStep, type StepPlan, stateSlots } from './training_step.js';
+import {
+  nonFiniteSlot,
+  recordTrainingStep,
+  type StepPlan,
+  skippedSlot,
+  stateSlots,
+} from './training_step.js';
 import { type StepOutcome, type StepResult, Turn } from './turn.js';
 
 /** Norms that a NotFiniteError tells. */
@@ -27,6 +33,16 @@ const cachedPrograms = 32;
 interface StagedStep {
   readonly feed: Feed;
   readonly epoch: number;
+}
+
+/** A step that was started and has not ended. */
+interface RunningStep {
+  readonly run: Promise<unknown>;
+  /** Versions of the parameters. */
+  readonly before: number;
+  readonly after: number;
+  /** The step before it changed nothing, so that this has not happened. */
+  undone: boolean;
 }
 
 /**
@@ -41,6 +57,7 @@ export class Trainer {
   #memory: { readonly state: NativeArray; readonly slots: readonly NativeArray[] } | undefined;
   /** Where the last step with `carryState` has ended. */
   #carried: CarriedState | undefined;
+  readonly #running: RunningStep[] = [];
   #steps = 0;
   #epochs = 0;
   #disposed = false;
@@ -131,8 +148,10 @@ export class Trainer {
     const unlock = this.#network.lockTraining();
     try {
       const start = (staged: StagedStep) => this.#start(staged, plainRunner, carried);
+      // Only within a turn, or a step would run ahead of the consumer. Chunks need the end of the last.
+      const mayLead = (n: number) => !carried && n % reportEvery !== 0;
       let turn = new Turn();
-      for await (const outcome of pipeline(this.#staged(data, options), start, signal)) {
+      for await (const outcome of pipeline(this.#staged(data, options), start, signal, mayLead)) {
         turn.add(outcome);
         if (turn.steps < reportEvery) continue;
         yield turn.result();
@@ -196,10 +215,15 @@ export class Trainer {
     });
     network.packed.packed();
     const after = network.parameters.changed();
-    const { loss, norm, correct, counted, state } = await running;
+    const step: RunningStep = { run: running, before, after, undone: false };
+    this.#running.push(step);
+    const { loss, norm, correct, counted, state } = await running.finally(() => {
+      this.#running.splice(this.#running.indexOf(step), 1);
+    });
+    if (step.undone) throw internalError("the result of a step that was undone is nobody's");
     if (state[nonFiniteSlot] !== 0) {
+      await this.#undoLater(state[skippedSlot]);
       network.parameters.restored(before, after);
-      await network.stream.write(plan.state, nonFiniteSlot * 4, Int32Array.of(0));
       throw new NotFiniteError(index, loss[0], norm[0], [...this.#norms]);
     }
     if (chunk) carried?.advance(chunk);
@@ -215,6 +239,21 @@ export class Trainer {
       counted: counted[0],
       degenerateSteps: network.countsRows ? feed.degenerateSteps : 0,
     };
+  }
+
+  /**
+   * After a step that was not finite: waits for the one that was started after it, which changed
+   * nothing as the flag in `state` was set, and makes it one that was never tried.
+   */
+  async #undoLater(skipped: number): Promise<void> {
+    const later = [...this.#running].reverse();
+    for (const step of later) step.undone = true;
+    await Promise.allSettled(later.map(({ run }) => run));
+    for (const { before, after } of later) this.#network.parameters.restored(before, after);
+    this.#steps -= later.length;
+    this.#network.attempts -= later.length;
+    const { state } = this.#plan();
+    await this.#network.stream.write(state, skippedSlot * 4, Int32Array.of(skipped, 0));
   }
 
   #carry(method: string): CarriedState {

@@ -15,6 +15,8 @@ import type { Value } from '../program/value.js';
 
 /** The device's own record of training, as native/ops/training_state.h lays it out. */
 export const stateSlots = 4;
+export const skippedSlot = 1;
+/** Right after `skippedSlot`: both are written at once. */
 export const nonFiniteSlot = 2;
 
 export interface StepPlan {

@@ -30,6 +30,39 @@ test('fetches one ahead, and starts nothing that was not asked for', async () =>
   expect((await results.next()).done).toBe(true);
 });
 
+test('starts ahead where it may, gives all results in order, and waits for what it started', async () => {
+  const log: string[] = [];
+  const start = async (i: number) => {
+    log.push(`start ${i}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    log.push(`end ${i}`);
+    return i;
+  };
+  const results: number[] = [];
+  for await (const i of pipeline(numbers(log, 5), start, undefined, (n) => n % 3 !== 0))
+    results.push(i);
+  expect(results).toEqual([1, 2, 3, 4, 5]);
+  const order = log.filter((line) => !line.startsWith('fetch'));
+  const before = (a: string, b: string) => expect(order.indexOf(a)).toBeLessThan(order.indexOf(b));
+  before('start 2', 'end 1');
+  before('start 3', 'end 2');
+  before('end 3', 'start 4'); // the third may not be overtaken
+  before('start 5', 'end 4');
+
+  log.length = 0;
+  const broken = pipeline(
+    numbers(log, 5),
+    async (i) => {
+      await start(i);
+      if (i === 1) throw new Error('broken');
+    },
+    undefined,
+    () => true,
+  );
+  await expect(broken.next()).rejects.toThrow('broken');
+  expect(log.slice(-2)).toEqual(['end 2', 'close']);
+});
+
 test('closes the source when the consumer leaves', async () => {
   const log: string[] = [];
   for await (const _ of pipeline(numbers(log), async (i) => i)) break;

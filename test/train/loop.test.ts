@@ -3,6 +3,7 @@ import type { Batch, BatchOptions, DataSource } from '../../lib/data/source.js';
 import {
   bnLstm,
   crossEntropy,
+  dropout,
   lastStep,
   linear,
   lstm,
@@ -266,6 +267,24 @@ describe('a step that is not finite', () => {
       const run = trainerOf(model).run(source, { batchSize: 5, epochs: 1, reportEvery: 6 });
       await expect(run.next()).rejects.toMatchObject({ code: 'ERR_BNLSTM_NOT_FINITE', step: 4 });
     });
+  });
+
+  test('within a longer turn, what was started after it was never tried', async () => {
+    const noisy = [bnLstm({ hidden: 4, maxSteps: 6 }), lastStep(), dropout(0.3), linear(4)];
+    const after = (reportEvery: number) =>
+      withModel(reals, noisy, async (model) => {
+        const trainer = trainerOf(model);
+        const source = watched([], [good, good, bad, good, good]);
+        const fail = async () => {
+          for await (const _ of trainer.run(source, { batchSize: 5, epochs: 1, reportEvery }));
+        };
+        await expect(fail()).rejects.toMatchObject({ code: 'ERR_BNLSTM_NOT_FINITE', step: 3 });
+        const { index, loss } = await trainer.step(good);
+        return { index, loss, weights: await weights(model) };
+      });
+    const alone = await after(1);
+    expect(alone.index).toBe(4);
+    expect(await after(5)).toEqual(alone);
   });
 
   test('a loss that overflows is one', async () => {
