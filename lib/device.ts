@@ -94,7 +94,7 @@ export interface Resolved {
 
 /** The device that `auto` is: the first GPU that can be used, else the CPU. */
 export function resolveAuto(probe: () => NativeProbe, override: string | undefined): Resolved {
-  if (override) {
+  if (override && override !== 'auto') {
     return { device: override, reason: `BNLSTM_DEVICE is '${override}'`, fallback: false };
   }
   const { devices, cuda } = probe();
@@ -114,9 +114,10 @@ export function openResolved({ device, reason, fallback }: Resolved, open: Open)
   try {
     return { stream: open(device), reason };
   } catch (error) {
-    const unusable = error instanceof BnLstmError && error.code === 'ERR_BNLSTM_DEVICE';
-    if (!unusable || !fallback) throw error;
-    return { stream: open('cpu'), reason: `no GPU can be used: ${(error as Error).message}` };
+    if (!(error instanceof BnLstmError) || error.code !== 'ERR_BNLSTM_DEVICE') throw error;
+    const { code, message } = error;
+    if (!fallback) throw new BnLstmError(code, `${reason}: ${message}`, { cause: error });
+    return { stream: open('cpu'), reason: `no GPU can be used: ${message}` };
   }
 }
 

@@ -88,8 +88,7 @@ export async function build(options = {}) {
     CMAKE_RUNTIME_OUTPUT_DIRECTORY: directory,
     BNLSTM_NODE_INCLUDE: nodeIncludes().join(';'),
     // Sanitizers see nothing of what runs on a GPU: only on request.
-    BNLSTM_CUDA:
-      machine || emulator || (sanitize && cuda === 'auto') ? 'OFF' : cuda.toUpperCase(),
+    BNLSTM_CUDA: machine || emulator || (sanitize && cuda === 'auto') ? 'OFF' : cuda.toUpperCase(),
     BNLSTM_EMULATOR: emulator ? 'ON' : 'OFF',
     BNLSTM_SANITIZE: sanitize,
     BNLSTM_TESTS: tests || target === undefined ? 'ON' : 'OFF',

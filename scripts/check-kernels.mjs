@@ -156,6 +156,14 @@ async function main() {
   const watched = Object.fromEntries(
     Object.entries(table.kernels).filter(([file]) => files.includes(file)),
   );
+  const spilling = Object.keys(watched).flatMap((file) =>
+    Object.keys(watched[file]).flatMap((name) =>
+      Object.entries(found[file]?.[name] ?? {})
+        .filter(([, use]) => !/ 0 B spilled/.test(use))
+        .map(([each, use]) => `${file}: ${name} on ${each} spills: ${use}`),
+    ),
+  );
+  if (spilling.length > 0) throw new Stop(spilling.join('\n'));
   const faults = differences(watched, found);
   if (values.update) {
     if (release !== table.nvcc && watchable.some((file) => !files.includes(file))) {

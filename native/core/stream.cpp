@@ -10,7 +10,7 @@
 namespace bnlstm {
 namespace {
 
-Fault Disposed() { return {kDisposed, "the stream was disposed before this was done"}; }
+Fault Disposed() { return {kDisposed, "the model was disposed before this was done"}; }
 
 }  // namespace
 

@@ -91,6 +91,11 @@ Verdict Explain(const Facts& facts) {
 
 int Choose(const Verdict& verdict, const std::string& device) {
   const std::string name = device == "cuda" ? "cuda:0" : device;
+  const std::string number = name.substr(std::min(name.size(), size_t{5}));
+  const bool named = name.rfind("cuda:", 0) == 0 && !number.empty() && number.size() <= 4 &&
+                     number.find_first_not_of("0123456789") == std::string::npos;
+  if (!named)
+    throw Error(kDevice, "there is no device '" + device + "'; GPUs are cuda:0, cuda:1 and so on");
   std::string known;
   for (const DeviceRow& row : verdict.devices) {
     const bool all = row.name == "cuda";

@@ -9,7 +9,7 @@ import { root } from '../tools.mjs';
 
 export const partNames = ['build', 'numeric', 'sanitize', 'learning', 'bench'];
 
-/** Of every part; one of these machines may be lent for minutes. */
+/** Of every part. */
 const seconds = 290;
 const node = process.execPath;
 
@@ -109,11 +109,12 @@ export function partsOf({ out, device }) {
       },
     },
   ];
+  const there = gpu ? [script('device', ['device.mjs', device], { needed: true })] : [];
   return {
     build: { seconds, steps: build },
-    numeric: { seconds, steps: numeric },
-    sanitize: { seconds, steps: sanitize },
-    learning: { seconds, steps: learning },
-    bench: { seconds, steps: bench },
+    numeric: { seconds, steps: [...there, ...numeric] },
+    sanitize: { seconds, steps: [...there, ...sanitize] },
+    learning: { seconds, steps: [...there, ...learning] },
+    bench: { seconds, steps: [...there, ...bench] },
   };
 }

@@ -4,11 +4,14 @@ import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '../tools.mjs';
 
+const signals = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']);
+
 /**
  * @typedef {object} Step a program; one that fails does not keep the next from running
  * @property {string} name
  * @property {readonly string[]} command
  * @property {Readonly<Record<string, string>>} [env]
+ * @property {boolean} [needed] where it fails, the rest of the part is not begun
  * @property {() => string} [figure] one line about what it has left, read after it; may throw
  */
 
@@ -32,7 +35,7 @@ function runStep(part, { name, command, env, figure }, limit, out) {
   return new Promise((resolve) => {
     const child = spawn(command[0], command.slice(1), {
       cwd: root,
-      env: { ...process.env, ...env },
+      env: { ...process.env, NO_COLOR: '1', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true, // a process group of its own, which is ended as a whole
     });
@@ -51,15 +54,24 @@ function runStep(part, { name, command, env, figure }, limit, out) {
         // it has just ended
       }
     };
+    // Its own group hears of no Ctrl+C: what runs is ended with this process.
+    const stop = () => {
+      kill();
+      process.exit(130);
+    };
+    for (const signal of signals) process.on(signal, stop);
     const timer = setTimeout(() => {
       why = `stopped after ${limit.toFixed(0)} s`;
       kill();
     }, 1000 * limit);
     child.on('error', (error) => {
-      why ||= error.message;
+      const missing = 'code' in error && error.code === 'ENOENT';
+      why ||= missing ? `${command[0]} was not found on PATH` : error.message;
+      log.write(`${why}\n`);
     });
     child.on('close', (code, signal) => {
       clearTimeout(timer);
+      for (const signal of signals) process.off(signal, stop);
       kill(); // what it has left running
       log.end();
       if (code !== 0) why ||= signal ?? `exit code ${code ?? 'unknown'}`;
@@ -86,12 +98,17 @@ export async function runPart(name, { seconds, steps }, out) {
   const spent = () => (Date.now() - began) / 1000;
   /** @type {StepResult[]} */
   const results = [];
+  const isNeeded = (/** @type {string} */ step) =>
+    steps.flat().some((each) => each.name === step && each.needed);
   for (const each of steps.map((step) => ('name' in step ? [step] : step))) {
     const left = seconds - spent();
-    if (left > 0) {
+    const failed = results.find(({ name, passed }) => !passed && isNeeded(name));
+    if (failed === undefined && left > 0) {
       results.push(...(await Promise.all(each.map((step) => runStep(name, step, left, out)))));
     } else {
-      const why = 'not begun: the time of this part was over';
+      const why = failed
+        ? `not begun: ${failed.name} failed`
+        : 'not begun: the time of this part was over';
       results.push(
         ...each.map((step) => ({ name: step.name, passed: false, why, seconds: 0, figure: '' })),
       );

@@ -174,10 +174,10 @@ describe('bnlstm bench gpu', () => {
     expect(rows.map((row: GpuRow) => `${row.model} ${row.pass}`)).toEqual([
       ...['bn-lstm forward', 'lstm forward', 'bn-lstm train', 'lstm train'],
     ]);
-    for (const { times, estimateMs, overEstimate, plan } of rows as GpuRow[]) {
+    for (const { times, estimateMs, plan } of rows as GpuRow[]) {
       expect(times?.msMin).toBeGreaterThan(0);
       expect(times?.msMedian).toBeLessThanOrEqual(times?.msMax as number);
-      expect(overEstimate).toBeCloseTo((times?.msMedian as number) / estimateMs, 1);
+      expect(estimateMs).toBeUndefined(); // it is a model of GPUs
       expect(plan).toMatch(/^\w+$/);
     }
     expect(await readFile(out, 'utf8')).toBe(stdout);

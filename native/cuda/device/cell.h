@@ -18,8 +18,8 @@ struct UnitParameters {
 
 /// How values are normalised: not at all; with the batch's own statistics, which are written to the
 /// tables; with the tables' row of the step, as given or as measured before; or with a row for each
-/// row of the batch, which only the kernels with kRows 0 know: where rows stand at different steps
-/// they belong to sessions, whose batches are small and whose sequences are short.
+/// row of the batch, which only the kernels with kRows 0 know: rows stand at different steps where
+/// predictions are continued, in small batches of few steps.
 enum class Norm { kNone, kMeasure, kTable, kTableByRow };
 
 /// The statistics of one direction: tables of means and biased variances over steps.

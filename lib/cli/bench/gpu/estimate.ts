@@ -39,7 +39,7 @@ const bytesOf = (dtype: GpuDType) => (dtype === 'f32' || dtype === 'tf32' ? 4 : 
  * An estimate, in milliseconds, of one pass of one layer by the plan that serves any shape: for each
  * step a launch and a matrix product, then a launch and a fused kernel; beside the steps the large
  * products, x Wx forward and dx, dWx and dWh backward. It is a model of latencies and of what is
- * moved, held to be right within 40 %, not a bound: a kernel that keeps its weights on the chip for
+ * moved, compared with no measurement yet, not a bound: a kernel that keeps its weights on the chip for
  * all steps needs no launches and goes below it. cuDNN's times are set against that of the plain
  * LSTM.
  */

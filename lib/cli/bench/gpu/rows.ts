@@ -20,8 +20,8 @@ export interface GpuRow extends Shape {
   readonly times?: Timing;
   /** cuDNN: which was faster, launched kernel by kernel or replayed as a CUDA graph. */
   readonly launched?: 'host' | 'graph';
-  /** See estimateMs. */
-  readonly estimateMs: number;
+  /** See estimateMs; only of GPUs. */
+  readonly estimateMs?: number;
   /** Median by estimate. */
   readonly overEstimate?: number;
   readonly why?: string;
@@ -32,9 +32,15 @@ const rounded = (ms: number) => Math.round(ms * 1e4) / 1e4;
 
 type Result = Pick<GpuRow, 'times' | 'launched' | 'why'>;
 
-function finish(row: Omit<GpuRow, 'estimateMs' | 'overEstimate' | keyof Result>, result: Result) {
+function finish(
+  row: Omit<GpuRow, 'estimateMs' | 'overEstimate' | keyof Result>,
+  device: string,
+  result: Result,
+) {
   const norm = row.model === 'bn-lstm' ? 'batch' : 'none';
-  const estimate = estimateMs(row, { norm, dtype: row.dtype, pass: row.pass });
+  const estimate = device.startsWith('cuda')
+    ? estimateMs(row, { norm, dtype: row.dtype, pass: row.pass })
+    : undefined;
   const { times, ...rest } = result;
   const measured = times && {
     times: {
@@ -42,9 +48,9 @@ function finish(row: Omit<GpuRow, 'estimateMs' | 'overEstimate' | keyof Result>,
       msMin: rounded(times.msMin),
       msMax: rounded(times.msMax),
     },
-    overEstimate: Math.round((100 * times.msMedian) / estimate) / 100,
+    ...(estimate && { overEstimate: Math.round((100 * times.msMedian) / estimate) / 100 }),
   };
-  return { ...row, ...measured, ...rest, estimateMs: rounded(estimate) };
+  return { ...row, ...measured, ...rest, ...(estimate && { estimateMs: rounded(estimate) }) };
 }
 
 /** What a device cannot do is a row that says so; anything else is a fault. */
@@ -54,7 +60,7 @@ const expected = ['ERR_BNLSTM_UNSUPPORTED', 'ERR_BNLSTM_OUT_OF_MEMORY'];
 const none = '-';
 
 async function ownRow(setting: OwnSetting, timing: TimingOptions): Promise<GpuRow> {
-  const { library, shape, norm, dtype, pass } = setting;
+  const { library, device, shape, norm, dtype, pass } = setting;
   const model = norm === 'batch' ? 'bn-lstm' : 'lstm';
   const row = { library, model, dtype, pass, ...shape } as const;
   try {
@@ -64,11 +70,13 @@ async function ownRow(setting: OwnSetting, timing: TimingOptions): Promise<GpuRo
       const plan = planOps(graph).ops.find(({ op }) => op === 'bnLstm')?.plan ?? none;
       const program = graph.compile();
       const times = await measure(async () => (await program.time({}, 1))[0], timing);
-      return finish({ ...row, plan }, { times });
+      return finish({ ...row, plan }, device, { times });
     });
   } catch (error) {
-    if (error instanceof BnLstmError && expected.includes(error.code)) {
-      return finish({ ...row, plan: none }, { why: error.message });
+    const known = error instanceof BnLstmError && expected.includes(error.code);
+    // What a typed array cannot hold is more than any memory.
+    if (known || error instanceof RangeError) {
+      return finish({ ...row, plan: none }, device, { why: (error as Error).message });
     }
     throw error;
   }
@@ -96,18 +104,18 @@ async function cudnnRows(
   const answer = await runner.run(settings);
   return passes.map((pass) => {
     const row = { library, model: 'lstm', plan: algorithm, dtype, pass, ...shape } as const;
-    if ('failure' in answer) return finish(row, { why: answer.failure });
+    if ('failure' in answer) return finish(row, `cuda:${device}`, { why: answer.failure });
     const { times } = answer;
-    if (times.refused) return finish(row, { why: times.refused });
+    if (times.refused) return finish(row, `cuda:${device}`, { why: times.refused });
     const [host, graph] =
       pass === 'train' ? [times.train, times.trainGraph] : [times.forward, times.forwardGraph];
     const [fromHost, fromGraph] = [host, graph].map(
       (each) => each.length > 0 && summary([...each]),
     );
-    if (!fromHost) return finish(row, { why: 'cuDNN gave no times' });
+    if (!fromHost) return finish(row, `cuda:${device}`, { why: 'cuDNN gave no times' });
     return fromGraph && fromGraph.msMedian < fromHost.msMedian
-      ? finish(row, { times: fromGraph, launched: 'graph' })
-      : finish(row, { times: fromHost, launched: 'host' });
+      ? finish(row, `cuda:${device}`, { times: fromGraph, launched: 'graph' })
+      : finish(row, `cuda:${device}`, { times: fromHost, launched: 'host' });
   });
 }
 

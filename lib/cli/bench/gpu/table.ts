@@ -31,7 +31,7 @@ export function gpuLine(row: GpuRow): string {
     ...words,
     formatMs(msMedian),
     formatMs(perStep),
-    formatMs(row.estimateMs),
-    `${row.overEstimate?.toFixed(2)}x`,
+    row.estimateMs === undefined ? '–' : formatMs(row.estimateMs),
+    row.overEstimate === undefined ? '–' : `${row.overEstimate.toFixed(2)}x`,
   ]);
 }
