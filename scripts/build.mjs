@@ -8,7 +8,8 @@
 // emulator  build/emulator/bnlstm.node: the CUDA engine runs on the CPU, as the device `emulator`
 // emulator-sanitize  the same with AddressSanitizer and UndefinedBehaviorSanitizer
 // Also for users of the package on a platform without a prebuilt addon, so nothing here may need
-// a development dependency. Environment: CXX; CI or BNLSTM_WERROR=1 makes warnings errors.
+// a development dependency. Environment: CXX; BNLSTM_CUDA for --cuda; CI or
+// BNLSTM_WERROR=1 makes warnings errors.
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
@@ -35,6 +36,9 @@ const kinds = {
 /**
  * @typedef {{ folder: string, sanitize: string, target?: string, machine?: string, emulator?: boolean }} Settings
  */
+
+/** Where no option says otherwise. */
+const cudaDefault = process.env.BNLSTM_CUDA ?? 'auto';
 
 /** @typedef {{ kind: string, cuda: string, tests: boolean, verbose: boolean }} Options */
 
@@ -73,9 +77,9 @@ function findNvcc() {
  * @param {Partial<Options>} [options]
  */
 export async function build(options = {}) {
-  const { kind = 'release', cuda = 'auto', tests = false, verbose = false } = options;
+  const { kind = 'release', cuda = cudaDefault, tests = false, verbose = false } = options;
   const { folder, sanitize, target, machine, emulator = false } = settingsOf(kind);
-  if (!['auto', 'on', 'off'].includes(cuda)) throw new Stop('--cuda must be auto, on or off');
+  if (!['auto', 'on', 'off'].includes(cuda)) throw new Stop('--cuda (or BNLSTM_CUDA) must be auto, on or off');
 
   const { compiler, generator } = buildTools(machine);
   const werror = Boolean(process.env.CI || process.env.BNLSTM_WERROR);
@@ -120,7 +124,7 @@ function options() {
     return parseArgs({
       options: {
         kind: { type: 'string', default: 'release' },
-        cuda: { type: 'string', default: 'auto' },
+        cuda: { type: 'string', default: cudaDefault },
         tests: { type: 'boolean', default: false },
         verbose: { type: 'boolean', default: false },
       },
