@@ -79,7 +79,8 @@ function findNvcc() {
 export async function build(options = {}) {
   const { kind = 'release', cuda = cudaDefault, tests = false, verbose = false } = options;
   const { folder, sanitize, target, machine, emulator = false } = settingsOf(kind);
-  if (!['auto', 'on', 'off'].includes(cuda)) throw new Stop('--cuda (or BNLSTM_CUDA) must be auto, on or off');
+  if (!['auto', 'on', 'off'].includes(cuda))
+    throw new Stop('--cuda (or BNLSTM_CUDA) must be auto, on or off');
 
   const { compiler, generator } = buildTools(machine);
   const werror = Boolean(process.env.CI || process.env.BNLSTM_WERROR);

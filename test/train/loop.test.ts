@@ -271,7 +271,7 @@ describe('a step that is not finite', () => {
 
   test('within a longer turn, what was started after it was never tried', async () => {
     const noisy = [bnLstm({ hidden: 4, maxSteps: 6 }), lastStep(), dropout(0.3), linear(4)];
-    const after = (reportEvery: number) =>
+    const outcomeOf = (reportEvery: number) =>
       withModel(reals, noisy, async (model) => {
         const trainer = trainerOf(model);
         const source = watched([], [good, good, bad, good, good]);
@@ -282,9 +282,9 @@ describe('a step that is not finite', () => {
         const { index, loss } = await trainer.step(good);
         return { index, loss, weights: await weights(model) };
       });
-    const alone = await after(1);
+    const alone = await outcomeOf(1);
     expect(alone.index).toBe(4);
-    expect(await after(5)).toEqual(alone);
+    expect(await outcomeOf(5)).toEqual(alone);
   });
 
   test('a loss that overflows is one', async () => {
