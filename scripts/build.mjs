@@ -8,8 +8,8 @@
 // emulator  build/emulator/bnlstm.node: the CUDA engine runs on the CPU, as the device `emulator`
 // emulator-sanitize  the same with AddressSanitizer and UndefinedBehaviorSanitizer
 // Also for users of the package on a platform without a prebuilt addon, so nothing here may need
-// a development dependency. Environment: CXX; BNLSTM_CUDA for --cuda; CI or
-// BNLSTM_WERROR=1 makes warnings errors.
+// a development dependency. Environment: CXX; BNLSTM_CUDA for --cuda,
+// BNLSTM_CUDA_ARCHITECTURES as of CMakeLists.txt; CI or BNLSTM_WERROR=1 makes warnings errors.
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
@@ -39,6 +39,8 @@ const kinds = {
 
 /** Where no option says otherwise. */
 const cudaDefault = process.env.BNLSTM_CUDA ?? 'auto';
+/** Empty: what CMakeLists.txt chooses. */
+const architectures = process.env.BNLSTM_CUDA_ARCHITECTURES ?? '';
 
 /** @typedef {{ kind: string, cuda: string, tests: boolean, verbose: boolean }} Options */
 
@@ -94,6 +96,7 @@ export async function build(options = {}) {
     BNLSTM_NODE_INCLUDE: nodeIncludes().join(';'),
     // Sanitizers see nothing of what runs on a GPU: only on request.
     BNLSTM_CUDA: machine || emulator || (sanitize && cuda === 'auto') ? 'OFF' : cuda.toUpperCase(),
+    BNLSTM_CUDA_ARCHITECTURES: architectures,
     BNLSTM_EMULATOR: emulator ? 'ON' : 'OFF',
     BNLSTM_SANITIZE: sanitize,
     BNLSTM_TESTS: tests || target === undefined ? 'ON' : 'OFF',
@@ -103,7 +106,9 @@ export async function build(options = {}) {
   for (const [name, value] of Object.entries(settings)) configure.push(`-D${name}=${value}`);
 
   // CMake refuses, or silently keeps, what changed among these: then it starts afresh.
-  const facts = JSON.stringify([root, generator, compiler, process.env.CXXFLAGS, cuda, findNvcc()]);
+  const facts = JSON.stringify([
+    ...[root, generator, compiler, process.env.CXXFLAGS, cuda, findNvcc(), architectures],
+  ]);
   const factsFile = join(directory, 'bnlstm-facts.json');
   if (!existsSync(factsFile) || readFileSync(factsFile, 'utf8') !== facts) {
     rmSync(directory, { recursive: true, force: true });
