@@ -35,7 +35,7 @@ struct BnLstmLayout {
   int64_t padded;  // rows
   int64_t run;     // steps
   size_t value_bytes;
-  bool tokens, normalize, sequence, keeps_sum;
+  bool tokens, normalize, sequence;
 
   explicit BnLstmLayout(const ops::BnLstmShape& op)
       : T(op.steps),
@@ -48,8 +48,7 @@ struct BnLstmLayout {
         value_bytes(op.bf16 ? 2 : 4),
         tokens(op.tokens),
         normalize(op.normalize),
-        sequence(op.normalize && op.sequence_inputs),
-        keeps_sum(!op.normalize) {}
+        sequence(op.normalize && op.sequence_inputs) {}
 
   /// From column to column of a run.
   int64_t stride() const { return run * padded; }
@@ -105,7 +104,7 @@ struct StepMemory {
       : h(at, carve, at.H, at.value_bytes, states), c(at, carve, at.H, sizeof(float), states) {
     if (!keep) return;
     kept_a = RunMemory(at, carve, 4 * at.H, at.value_bytes, runs);
-    if (!at.keeps_sum) kept_b = RunMemory(at, carve, 4 * at.H, at.value_bytes, runs);
+    if (at.normalize) kept_b = RunMemory(at, carve, 4 * at.H, at.value_bytes, runs);
   }
 };
 

@@ -13,15 +13,18 @@ const titles = [
   'floor',
 ];
 const widths = [13, 7, 6, 11, 14, 9, 11, 11, 11, 11];
-/** Where words end and numbers begin. */
+/** Where words end and numbers begin, in every table of a benchmark. */
 const firstNumber = 5;
 
-function line(cells: readonly string[]): string {
+/** A line of cells: words to the left of their columns, numbers to the right. */
+export function tableRow(cells: readonly string[], columns: readonly number[]): string {
   return cells
-    .map((cell, i) => (i < firstNumber ? cell.padEnd(widths[i]) : cell.padStart(widths[i])))
+    .map((cell, i) => (i < firstNumber ? cell.padEnd(columns[i]) : cell.padStart(columns[i])))
     .join('')
     .trimEnd();
 }
+
+const line = (cells: readonly string[]) => tableRow(cells, widths);
 
 /** Three digits or more, and no more than the measurement is worth. */
 export function formatMs(ms: number): string {

@@ -1,17 +1,9 @@
-import { formatMs } from '../table.js';
+import { formatMs, tableRow } from '../table.js';
 import type { GpuRow } from './rows.js';
 
 const titles = ['shape', 'model', 'by', 'dtype', 'pass', 'ms', 'us/step', 'estimate', 'over'];
 const widths = [20, 9, 26, 6, 9, 10, 10, 10, 10];
-/** Where words end and numbers begin. */
-const firstNumber = 5;
-
-function line(cells: readonly string[]): string {
-  return cells
-    .map((cell, i) => (i < firstNumber ? cell.padEnd(widths[i]) : cell.padStart(widths[i])))
-    .join('')
-    .trimEnd();
-}
+const line = (cells: readonly string[]) => tableRow(cells, widths);
 
 export const gpuHeader = line(titles);
 
