@@ -3,7 +3,14 @@ import { createRequire } from 'node:module';
 
 export { type ArrayDataOptions, arrayData } from './data/array.js';
 export * from './data/mnist.js';
-export type { Batch, BatchOptions, DataSource } from './data/source.js';
+export type {
+  Batch,
+  BatchOptions,
+  DataCursor,
+  DataSource,
+  LastBatch,
+  SeekableSource,
+} from './data/source.js';
 export { type TextStream, type TextStreamOptions, textStream } from './data/text_stream.js';
 export {
   type CudaInfo,
@@ -15,6 +22,7 @@ export {
 export { BnLstmError, type ErrorCode, errorCodes } from './errors.js';
 export type { EvaluateOptions, Evaluation } from './infer/evaluate.js';
 export type { Prediction, PredictOptions, RecurrentState } from './infer/predict.js';
+export type { HistoryRecord } from './io/history.js';
 export type { DeviceOptions } from './model/device.js';
 export { load } from './model/load.js';
 export type { LayerStatistics, Model, ModelStatistics, ParameterInfo } from './model/model.js';

@@ -1,6 +1,6 @@
 import * as check from '../check.js';
 import { batchOrder, checkBatchOptions } from './batch_options.js';
-import type { Batch, BatchOptions, DataSource } from './source.js';
+import type { Batch, BatchOptions, SeekableSource } from './source.js';
 
 /** Arrays of whole data sets, batch-major. Sequences are contiguous in each. */
 export interface ArrayDataOptions {
@@ -68,8 +68,9 @@ function gatherBytes(
   return out;
 }
 
-class ArrayData implements DataSource {
+class ArrayData implements SeekableSource {
   readonly count: number;
+  readonly seekable = true;
   readonly #steps: number;
   readonly #byteScale: number;
   readonly #columns: {
@@ -157,6 +158,6 @@ class ArrayData implements DataSource {
  *
  * @throws ERR_BNLSTM_ARGUMENT for wrong types, lengths that do not divide, or lengths outside 1..steps
  */
-export function arrayData(options: ArrayDataOptions): DataSource {
+export function arrayData(options: ArrayDataOptions): SeekableSource {
   return new ArrayData(options);
 }

@@ -7,7 +7,7 @@ import { BnLstmError } from '../errors.js';
 import { hostStream, Philox } from '../random.js';
 import { arrayData } from './array.js';
 import { parseIdx } from './idx.js';
-import type { DataSource } from './source.js';
+import type { SeekableSource } from './source.js';
 
 export type PixelOrder = 'scanline' | 'permuted' | 'authors';
 
@@ -28,11 +28,11 @@ export interface MnistOptions {
 
 export interface Mnist {
   /** The first 50,000 training images, as in the paper. */
-  readonly train: DataSource;
+  readonly train: SeekableSource;
   /** The last 10,000 training images. */
-  readonly valid: DataSource;
+  readonly valid: SeekableSource;
   /** The 10,000 test images. */
-  readonly test: DataSource;
+  readonly test: SeekableSource;
   /** [784]: step t reads pixel order[t] of the image in scanline order. */
   readonly order: Int32Array;
 }

@@ -1,7 +1,7 @@
 import * as check from '../check.js';
 import { hostStream, Philox } from '../random.js';
 import { arrayData } from './array.js';
-import type { DataSource } from './source.js';
+import type { SeekableSource } from './source.js';
 
 export interface RecallTaskOptions {
   /** Length of every sequence. */
@@ -21,7 +21,7 @@ export interface RecallTaskOptions {
  * that are shared over time: with 60 steps, 8 classes and 16 symbols a BN-LSTM of 48 units is at
  * 99 % after about 200 batches of 64, and a plain LSTM still at chance after 600.
  */
-export function recallTask(options: RecallTaskOptions): DataSource {
+export function recallTask(options: RecallTaskOptions): SeekableSource {
   options = check.options(options, 'recallTask', ['steps', 'classes', 'symbols', 'count', 'seed']);
   const name = (option: string) => `recallTask: ${option}`;
   const steps = check.integer(options.steps, name('steps'), { min: 1 });

@@ -22,19 +22,51 @@ export interface Batch {
   readonly reset?: boolean | Uint8Array | undefined;
 }
 
+/**
+ * What happens to a last batch that is smaller: it is left out, given as it is, or its sequences go
+ * to the batch before it, which is then larger.
+ */
+export type LastBatch = 'drop' | 'keep' | 'merge';
+
 export interface BatchOptions {
   readonly batchSize: number;
   /** Absent: the order of the source. Else an order that is a pure function of seed and epoch. */
   readonly shuffle?: { readonly seed: number; readonly epoch: number } | undefined;
-  /** What to do with a last batch that is smaller. Default 'drop'. */
-  readonly lastBatch?: 'drop' | 'keep' | undefined;
+  /** Default 'drop'. */
+  readonly lastBatch?: LastBatch | undefined;
   /** At most so many sequences, the first ones of the order. */
   readonly limit?: number | undefined;
+  /** Batches at the beginning that are not given, of a source that is `seekable`. Default 0. */
+  readonly skip?: number | undefined;
+}
+
+/** A place in the batches of a training run. */
+export interface DataCursor {
+  /** Counted from 1. */
+  readonly epoch: number;
+  /** Batches of this epoch that training has behind it. */
+  readonly batches: number;
 }
 
 /** A set of sequences that can be read many times, in any order and batch size. */
 export interface DataSource {
-  /** Number of sequences. */
-  readonly count: number;
+  /** Number of sequences; undefined where only reading them tells. */
+  readonly count: number | undefined;
+  /**
+   * `batches` is a pure function of its options and does `skip`: training that was interrupted can
+   * go on in the middle of an epoch.
+   */
+  readonly seekable?: boolean | undefined;
   batches(options: BatchOptions): Iterable<Batch> | AsyncIterable<Batch>;
+  /**
+   * Of a source that is not seekable: the rest of an epoch, the batches after `cursor`. Without it
+   * training cannot be resumed on such a source.
+   */
+  resume?(cursor: DataCursor, options: BatchOptions): Iterable<Batch> | AsyncIterable<Batch>;
+}
+
+/** A source of known size that can be read from any place. */
+export interface SeekableSource extends DataSource {
+  readonly count: number;
+  readonly seekable: true;
 }

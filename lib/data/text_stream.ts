@@ -1,6 +1,6 @@
 import * as check from '../check.js';
 import { batchOrder, checkBatchOptions } from './batch_options.js';
-import type { Batch, BatchOptions, DataSource } from './source.js';
+import type { Batch, BatchOptions, SeekableSource } from './source.js';
 
 export interface TextStreamOptions {
   /** T: tokens of a chunk, and so the steps that gradients go back. */
@@ -10,9 +10,10 @@ export interface TextStreamOptions {
 }
 
 /** What `textStream` makes: a data source that can also be read at any place. */
-export class TextStream implements DataSource {
+export class TextStream implements SeekableSource {
   /** Sequences of `steps` tokens with a token after them, if the text is cut into one stream. */
   readonly count: number;
+  readonly seekable = true;
   readonly #tokens: Int32Array | Uint8Array;
   readonly #steps: number;
   readonly #restartEvery: number;

@@ -14,10 +14,10 @@ import { type Profile, Profiler } from '../program/profile.js';
 import { estimateStatistics, type StatisticsEstimate } from '../train/estimate_statistics.js';
 import type { TrainerOptions } from '../train/options.js';
 import { Trainer } from '../train/trainer.js';
-import { describe } from './describe.js';
 import { type ModelPlan, type PlanOptions, planModel } from './plan.js';
 import { save } from './save.js';
 import { type SelfTestResult, selfTest } from './self_test.js';
+import { summary } from './summary.js';
 
 export interface ParameterInfo {
   /** Index of the layer and name, as `0.wx`. */
@@ -199,9 +199,9 @@ export class Model {
   }
 
   /** Layers, parameters and their shapes, to be read by people. */
-  describe(): string {
+  summary(): string {
     this.#network.assertAlive();
-    return describe(this.#network);
+    return summary(this.#network);
   }
 
   /**

@@ -3,7 +3,8 @@ import type { Batch, DataSource } from '../data/source.js';
 
 /** A user's data source. */
 export function checkDataSource(data: DataSource, name: string): DataSource {
-  if (typeof data?.batches !== 'function' || !Number.isSafeInteger(data.count)) {
+  const counts = data?.count === undefined || Number.isSafeInteger(data.count);
+  if (typeof data?.batches !== 'function' || !counts) {
     throw check.argumentError(name, 'a data source such as arrayData()', check.show(data));
   }
   return data;

@@ -76,9 +76,9 @@ export async function estimateStatistics(
 /** Every sequence counts, but a single one that is left over has no statistics. */
 function lastBatch(
   { count }: DataSource,
-  { batchSize, limit = count }: { readonly batchSize: number; readonly limit: number | undefined },
+  { batchSize, limit }: { readonly batchSize: number; readonly limit: number | undefined },
 ): 'drop' | 'keep' {
-  const sequences = Math.min(count, limit);
+  const sequences = Math.min(count ?? Infinity, limit ?? Infinity);
   return sequences > batchSize && sequences % batchSize === 1 ? 'drop' : 'keep';
 }
 

@@ -17,7 +17,7 @@ afterAll(() => rm(folder, { recursive: true }));
 test('f32 unless told otherwise; another is refused by name', async () => {
   await withModel({ features: 3 }, [lastStep()], async (model) => {
     expect(model.dtype).toBe('f32');
-    expect(model.describe()).toContain('f32');
+    expect(model.summary()).toContain('f32');
   });
   for (const dtype of ['f16', 'BF16', 16, null]) {
     await expectError(
@@ -36,7 +36,7 @@ test('a bf16 model rounds what comes in, and its padding stays zero', async () =
   });
   await withModel({ features: 3, dtype: 'bf16' }, [lastStep()], async (model) => {
     expect(model.dtype).toBe('bf16');
-    expect(model.describe()).toContain('bf16');
+    expect(model.summary()).toContain('bf16');
     const { outputs, shape } = await model.predict({ ...batch, inputs });
     expect(shape).toEqual([4, 3]);
     const last = [6, 1, 3, 5].flatMap((length, row) => {

@@ -72,7 +72,7 @@ describe('save and load', () => {
       await model.save(path);
       await withLoaded(path, async (again) => {
         expect(again.parameters).toEqual(model.parameters);
-        expect(again.describe()).toBe(model.describe());
+        expect(again.summary()).toBe(model.summary());
         expect(await weights(again)).toEqual(await weights(model));
         expect(await again.statistics()).toEqual(await model.statistics());
         expect(await again.predict(batch)).toEqual(outputs);

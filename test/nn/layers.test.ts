@@ -69,7 +69,7 @@ describe('where a layer can stand', () => {
   test.each(right)('%s', async (_, input, layers) => {
     await withModel(input, layers, async (model) => {
       expect(model.parameterCount).toBeGreaterThan(0);
-      expect(model.describe()).toContain(layers[0].kind);
+      expect(model.summary()).toContain(layers[0].kind);
     });
   });
 });

@@ -2,7 +2,7 @@ import type { Network } from '../nn/network.js';
 import { showSpec } from '../nn/spec.js';
 
 /** Layers, parameters and their shapes, to be read by people. */
-export function describe({
+export function summary({
   stream,
   dtype,
   input,
