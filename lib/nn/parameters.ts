@@ -66,6 +66,13 @@ export class Parameters {
     return values;
   }
 
+  /** The gradients of the last training step, [P]. */
+  async readGradients(): Promise<Float32Array<ArrayBuffer>> {
+    const values = new Float32Array(this.blueprint.parameterCount);
+    await this.stream.read(this.#gradientArray(), 0, values);
+    return values;
+  }
+
   /** Writes from an element of the flat array on; `values` are taken before it returns. */
   async write(values: Float32Array, offset = 0): Promise<void> {
     const writing = this.stream.write(this.#array, offset * floatBytes, values);

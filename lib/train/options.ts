@@ -1,4 +1,5 @@
 import * as check from '../check.js';
+import type { LastBatch } from '../data/source.js';
 import { checkLoss, type Loss } from '../nn/loss.js';
 import { Optimizer } from '../optim/optimizer.js';
 
@@ -13,8 +14,15 @@ export interface TrainerOptions {
    * takes about the square root of all steps. The results have the same bits. Default false.
    */
   readonly recompute?: boolean | number | undefined;
-  /** What a step does whose loss or gradient norm is not finite. Default 'throw'. */
-  readonly onNaN?: 'throw' | undefined;
+  /**
+   * What becomes of a step whose loss or gradient norm is not finite; it changes nothing in any
+   * case. 'throw': it throws a NotFiniteError. 'stop': the run ends with a result that has the
+   * error in `notFinite`. 'skip': training goes on with the next batch; such steps count in
+   * `skipped`, and more than `maxSkips` in a row throw. Default 'throw'.
+   */
+  readonly onNaN?: 'throw' | 'stop' | 'skip' | undefined;
+  /** Default 10. */
+  readonly maxSkips?: number | undefined;
 }
 
 export interface RunOptions {
@@ -28,7 +36,7 @@ export interface RunOptions {
   /** A new order in every epoch, from the model's seed. Default true; not with `carryState`. */
   readonly shuffle?: boolean | undefined;
   /** What happens to a last batch that is smaller. Default 'drop'. */
-  readonly lastBatch?: 'drop' | 'keep' | undefined;
+  readonly lastBatch?: LastBatch | undefined;
   /**
    * The batches are chunks of longer sequences, one after another, and say in `reset` which rows
    * start anew: a row that goes on begins with the state in which the batch before has left it.
@@ -52,15 +60,22 @@ export function checkTrainerOptions(options: TrainerOptions) {
     'clipNorm',
     'recompute',
     'onNaN',
+    'maxSkips',
   ]);
-  const { loss, optimizer, clipNorm, recompute = false, onNaN = 'throw' } = options;
-  check.oneOf(onNaN, 'trainer: onNaN', ['throw']);
+  const { loss, optimizer, clipNorm, recompute = false, onNaN = 'throw', maxSkips } = options;
+  check.oneOf(onNaN, 'trainer: onNaN', ['throw', 'stop', 'skip']);
+  if (maxSkips !== undefined && onNaN !== 'skip') {
+    throw check.argumentError('trainer: maxSkips', "none without onNaN: 'skip'", `${maxSkips}`);
+  }
   return {
     loss: checkLoss(loss, 'trainer: loss'),
     optimizer: check.instance(optimizer, 'trainer: optimizer', Optimizer, 'rmsprop() or adam()'),
     clipNorm:
       clipNorm === undefined ? 0 : check.number(clipNorm, 'trainer: clipNorm', { above: 0 }),
     recompute: checkRecompute(recompute, 'trainer'),
+    onNaN,
+    maxSkips: check.integer(maxSkips ?? 10, 'trainer: maxSkips', { min: 0 }),
+    accumulate: 1,
   };
 }
 
@@ -105,7 +120,11 @@ export function checkRunOptions(options: RunOptions) {
     reportEvery: check.integer(options.reportEvery ?? 1, 'run: reportEvery', { min: 1 }),
     shuffle,
     carryState,
-    lastBatch: check.oneOf(options.lastBatch ?? 'drop', 'run: lastBatch', ['drop', 'keep']),
+    lastBatch: check.oneOf(options.lastBatch ?? 'drop', 'run: lastBatch', [
+      'drop',
+      'keep',
+      'merge',
+    ]),
     signal: check.signal(options.signal, 'run: signal'),
   };
 }

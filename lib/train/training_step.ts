@@ -25,6 +25,8 @@ export interface StepPlan {
   /** 0: never clip. */
   readonly clipNorm: number;
   readonly recompute: boolean | number;
+  /** Once a step was not finite, none after it changes anything until the flag is cleared. */
+  readonly sticky: boolean;
   /** The step is one of a chunk that goes on from here. */
   readonly carried: CarriedState | undefined;
   /** i32 [stateSlots] */
@@ -36,7 +38,7 @@ export interface StepPlan {
 /**
  * One training step as one program: pack, forward with batch statistics, loss, backward, clip,
  * update, moving statistics, the state that the next chunk goes on from. If loss or gradient norm
- * is not finite it changes nothing but the sticky flag in `state`. Inputs: those of the feed and of
+ * is not finite it changes nothing but the flag in `state`. Inputs: those of the feed and of
  * the chunk, `attempt` and `learningRate`; outputs: `loss`, `norm`, `correct` (for classes),
  * `counted`, `state`.
  */
@@ -52,7 +54,7 @@ export function recordTrainingStep(network: Network, { shape }: Feed, plan: Step
 }
 
 function record(network: Network, feed: FeedShape, plan: StepPlan): Graph {
-  const { loss: kind, optimizer, clipNorm, recompute, carried } = plan;
+  const { loss: kind, optimizer, clipNorm, recompute, sticky, carried } = plan;
   const graph = new Graph(network.stream);
   network.packed.record(graph);
   const { pass, outputs } = network.forward(graph, feed, {
@@ -66,7 +68,7 @@ function record(network: Network, feed: FeedShape, plan: StepPlan): Graph {
 
   const { parameters, gradients } = network.parameters.flat(graph);
   const state = graph.external('state', { array: plan.state, offset: 0 }, 'i32', [stateSlots]);
-  const { norm, scale } = globalNorm(graph, { gradients, loss, state, clipNorm, sticky: true });
+  const { norm, scale } = globalNorm(graph, { gradients, loss, state, clipNorm, sticky });
   const learningRate = graph.input('learningRate', 'f32', [1]);
   const slots = plan.slots.map((array, index) =>
     graph.external(`slot ${index}`, { array, offset: 0 }, 'f32', parameters.shape),
