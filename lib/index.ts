@@ -1,6 +1,4 @@
 // The public interface of the package: nothing else is promised to stay.
-import { createRequire } from 'node:module';
-
 export { type ArrayDataOptions, arrayData } from './data/array.js';
 export * from './data/mnist.js';
 export type {
@@ -75,8 +73,4 @@ export { NotFiniteError } from './train/not_finite_error.js';
 export type { RunOptions, StepOptions, TrainerOptions } from './train/options.js';
 export type { Trainer } from './train/trainer.js';
 export type { StepResult } from './train/turn.js';
-
-/** Of this package. */
-export const VERSION: string = (
-  createRequire(import.meta.url)('../package.json') as { version: string }
-).version;
+export { VERSION } from './version.js';

@@ -98,33 +98,44 @@ const runKeys = [
   'signal',
 ];
 
-/** With defaults filled in; `iterations` and `epochs` are Infinity where the other one counts. */
-export function checkRunOptions(options: RunOptions) {
-  options = check.options(options, 'run', runKeys);
+/**
+ * With defaults filled in; `iterations` and `epochs` are Infinity where the other one counts.
+ * `further` are options that the method has beside these.
+ */
+export function checkRunOptions(
+  options: RunOptions,
+  method = 'run',
+  further: readonly string[] = [],
+) {
+  options = check.options(options, method, [...runKeys, ...further]);
   const { iterations, epochs } = options;
   if ((iterations === undefined) === (epochs === undefined)) {
     const got = iterations === undefined ? 'neither' : 'both';
-    throw check.argumentError('run: iterations, epochs', 'one of them', got);
+    throw check.argumentError(`${method}: iterations, epochs`, 'one of them', got);
   }
   const times = (value: number | undefined, name: string) =>
     value === undefined ? Number.POSITIVE_INFINITY : check.integer(value, name, { min: 1 });
-  const carryState = check.boolean(options.carryState ?? false, 'run: carryState');
-  const shuffle = check.boolean(options.shuffle ?? !carryState, 'run: shuffle');
+  const carryState = check.boolean(options.carryState ?? false, `${method}: carryState`);
+  const shuffle = check.boolean(options.shuffle ?? !carryState, `${method}: shuffle`);
   if (carryState && shuffle) {
-    throw check.argumentError('run: shuffle', 'false where carryState keeps the order', 'true');
+    throw check.argumentError(
+      `${method}: shuffle`,
+      'false where carryState keeps the order',
+      'true',
+    );
   }
   return {
-    batchSize: check.integer(options.batchSize, 'run: batchSize', { min: 1 }),
-    iterations: times(iterations, 'run: iterations'),
-    epochs: times(epochs, 'run: epochs'),
-    reportEvery: check.integer(options.reportEvery ?? 1, 'run: reportEvery', { min: 1 }),
+    batchSize: check.integer(options.batchSize, `${method}: batchSize`, { min: 1 }),
+    iterations: times(iterations, `${method}: iterations`),
+    epochs: times(epochs, `${method}: epochs`),
+    reportEvery: check.integer(options.reportEvery ?? 1, `${method}: reportEvery`, { min: 1 }),
     shuffle,
     carryState,
-    lastBatch: check.oneOf(options.lastBatch ?? 'drop', 'run: lastBatch', [
+    lastBatch: check.oneOf(options.lastBatch ?? 'drop', `${method}: lastBatch`, [
       'drop',
       'keep',
       'merge',
     ]),
-    signal: check.signal(options.signal, 'run: signal'),
+    signal: check.signal(options.signal, `${method}: signal`),
   };
 }
