@@ -17,13 +17,23 @@ export interface Chunk {
   /** Of a program with `CarriedState.declare`. */
   readonly inputs: Readonly<Record<'reset' | 'firstStep' | 'chunkStep', Int32Array>>;
   /** Steps that each row has behind it after the chunk. */
-  readonly after: Int32Array;
+  readonly after: Int32Array<ArrayBuffer>;
 }
 
 /** h and c of each layer, one after another, for so many rows. */
 interface Memory {
   readonly array: NativeArray;
   readonly rows: number;
+}
+
+/** Carried state on the host. */
+export interface SavedState {
+  /** That there is room for; those of the last chunk are as many as `steps`. */
+  readonly rows: number;
+  /** Steps that each row has behind it. */
+  readonly steps: Int32Array<ArrayBuffer>;
+  /** h and c of each layer as they lie on the device. */
+  readonly values: Float32Array<ArrayBuffer>;
 }
 
 /** What a recording reads of carried state. */
@@ -48,7 +58,7 @@ export class CarriedState {
   #memory: Memory | undefined;
   #generation = 0;
   /** Steps that each row has behind it; undefined while nothing is carried. */
-  #steps: Int32Array | undefined;
+  #steps: Int32Array<ArrayBuffer> | undefined;
 
   /** @throws ERR_BNLSTM_ARGUMENT for a network whose layers cannot go on with a sequence */
   constructor(network: Network, method: string) {
@@ -119,6 +129,31 @@ export class CarriedState {
     };
   }
 
+  /** A copy of what the next chunk would go on from; undefined: nothing. */
+  async save(): Promise<SavedState | undefined> {
+    const [memory, steps] = [this.#memory, this.#steps];
+    if (memory === undefined || steps === undefined) return undefined;
+    const values = new Float32Array(memory.array.bytes / Float32Array.BYTES_PER_ELEMENT);
+    await this.#network.stream.read(memory.array, 0, values);
+    return { rows: memory.rows, steps: steps.slice(), values };
+  }
+
+  /** Bytes / 4 of the states of so many rows. */
+  valuesFor(rows: number): number {
+    const { recurrent } = this.#network.blueprint;
+    const bytes = recurrent.reduce((sum, segment) => sum + stateBytes(segment, rows), 0);
+    return (2 * bytes) / Float32Array.BYTES_PER_ELEMENT;
+  }
+
+  /** Takes up what `save` gave; `values` must be as many as `valuesFor(rows)`. */
+  async restore({ rows, steps, values }: SavedState): Promise<void> {
+    this.dispose();
+    this.#makeRoom(rows);
+    const writing = this.#network.stream.write((this.#memory as Memory).array, 0, values);
+    this.#steps = steps.slice();
+    await writing;
+  }
+
   dispose(): void {
     this.#memory?.array.dispose();
     this.#memory = undefined;
@@ -129,9 +164,8 @@ export class CarriedState {
   #makeRoom(rows: number): void {
     if (this.#memory && rows <= this.#memory.rows) return;
     this.dispose();
-    const { blueprint, stream } = this.#network;
-    const bytes = blueprint.recurrent.reduce((sum, segment) => sum + stateBytes(segment, rows), 0);
-    this.#memory = { array: stream.array(2 * bytes), rows };
+    const bytes = this.valuesFor(rows) * Float32Array.BYTES_PER_ELEMENT;
+    this.#memory = { array: this.#network.stream.array(bytes), rows };
     this.#generation++;
   }
 

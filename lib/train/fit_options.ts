@@ -1,5 +1,5 @@
 import * as check from '../check.js';
-import type { DataSource, LastBatch } from '../data/source.js';
+import type { DataSource } from '../data/source.js';
 import type { HistoryRecord, ValidationRecord } from '../io/history.js';
 import { checkDataSource } from '../nn/reading.js';
 import { checkRunOptions, type RunOptions } from './options.js';
