@@ -80,6 +80,6 @@ export async function syncFolder(files: FileSystem, path: string): Promise<void>
   } catch (error) {
     if (!unsupported.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
   } finally {
-    await folder.close();
+    await folder.close().catch(() => {}); // nothing was written by it
   }
 }
