@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { replaceFile } from '../../lib/io/atomic.js';
 import { errnos, FaultyFiles } from './faulty_files.js';
@@ -10,6 +10,54 @@ import { deadPid, withFolder } from './folder.js';
 const oldBytes = Buffer.from('old bytes, of which none may be lost');
 const newBytes = Buffer.alloc(1000, 'new');
 const chunks = [newBytes.subarray(0, 300), Buffer.alloc(0), newBytes.subarray(300)];
+
+describe('replaceFile', () => {
+  it('replaces a file and leaves nothing else', () =>
+    withFolder(async (folder) => {
+      const path = join(folder, 'model.safetensors');
+      await writeFile(path, 'old and longer');
+      await replaceFile(path, [Buffer.from('ne'), Buffer.alloc(0), Buffer.from('w')]);
+      expect(await readFile(path, 'utf8')).toBe('new');
+      expect(await readdir(folder)).toEqual(['model.safetensors']);
+    }));
+
+  it('leaves the old file and no other when it fails half-way', () =>
+    withFolder(async (folder) => {
+      const path = join(folder, 'model.safetensors');
+      await writeFile(path, 'old');
+      const chunks = function* () {
+        yield Buffer.from('half');
+        throw new Error('no more');
+      };
+      await expect(replaceFile(path, chunks())).rejects.toMatchObject({
+        code: 'ERR_BNLSTM_IO',
+        message: expect.stringMatching(/cannot write .*model\.safetensors: no more/),
+      });
+      expect(await readFile(path, 'utf8')).toBe('old');
+      expect(await readdir(folder)).toEqual(['model.safetensors']);
+    }));
+
+  it('leaves the target and no other file when it cannot be replaced', () =>
+    withFolder(async (folder) => {
+      await writeFile(join(folder, 'file'), 'x');
+      await expect(replaceFile(folder, [Buffer.from('new')])).rejects.toMatchObject({
+        code: 'ERR_BNLSTM_IO',
+        cause: { code: expect.stringMatching(/EISDIR|ENOTEMPTY/) },
+      });
+      expect(await readdir(folder)).toEqual(['file']);
+      const siblings = await readdir(dirname(folder));
+      expect(siblings.filter((name) => name.startsWith(basename(folder)))).toHaveLength(1);
+    }));
+
+  it('names path and errno when there is no such folder', () =>
+    withFolder(async (folder) => {
+      const nowhere = join(folder, 'no', 'model');
+      await expect(replaceFile(nowhere, [])).rejects.toMatchObject({
+        message: expect.stringContaining(`cannot write ${nowhere}: ENOENT`),
+        cause: { code: 'ENOENT' },
+      });
+    }));
+});
 
 describe('replaceFile where the file system fails', () => {
   const count = async () => {

@@ -139,7 +139,6 @@ describe('HistoryFile', () => {
       for (let call = 1; call <= files.calls.length; call++) {
         const faulty = new FaultyFiles({ call, errno: 'ENOSPC' });
         const { written, failures } = await run(path, faulty);
-        const last = files.calls.length;
         expect(faulty.failed).toBe(files.calls[call - 1]);
         expect(await readHistory(path)).toEqual([start, ...written]);
         // That the folder could not be closed is no failure.
@@ -154,7 +153,6 @@ describe('HistoryFile', () => {
               ],
         );
         expect(written.length).toBe(call < 5 ? 0 : faulty.failed === 'write' ? 2 : 3);
-        expect(call).toBeLessThanOrEqual(last);
       }
     });
   });
