@@ -1,4 +1,6 @@
 import * as check from '../check.js';
+import { lastBatches } from '../data/batch_options.js';
+import type { LastBatch } from '../data/source.js';
 import { checkLoss, type Loss } from '../nn/loss.js';
 import { Optimizer } from '../optim/optimizer.js';
 
@@ -28,7 +30,7 @@ export interface RunOptions {
   /** A new order in every epoch, from the model's seed. Default true; not with `carryState`. */
   readonly shuffle?: boolean | undefined;
   /** What happens to a last batch that is smaller. Default 'drop'. */
-  readonly lastBatch?: 'drop' | 'keep' | undefined;
+  readonly lastBatch?: LastBatch | undefined;
   /**
    * The batches are chunks of longer sequences, one after another, and say in `reset` which rows
    * start anew: a row that goes on begins with the state in which the batch before has left it.
@@ -105,7 +107,7 @@ export function checkRunOptions(options: RunOptions) {
     reportEvery: check.integer(options.reportEvery ?? 1, 'run: reportEvery', { min: 1 }),
     shuffle,
     carryState,
-    lastBatch: check.oneOf(options.lastBatch ?? 'drop', 'run: lastBatch', ['drop', 'keep']),
+    lastBatch: check.oneOf(options.lastBatch ?? 'drop', 'run: lastBatch', lastBatches),
     signal: check.signal(options.signal, 'run: signal'),
   };
 }
