@@ -3,6 +3,8 @@ import { createRequire } from 'node:module';
 
 export { type ArrayDataOptions, arrayData } from './data/array.js';
 export * from './data/mnist.js';
+export type { Sample } from './data/sample.js';
+export { type SequenceDataOptions, sequenceData } from './data/sequence.js';
 export type {
   Batch,
   BatchOptions,

@@ -144,7 +144,8 @@ class ArrayData implements SeekableSource {
 }
 
 /**
- * A data source over arrays in memory, which it keeps and does not copy. Bytes become float32 batch
+ * A data source over arrays in memory, of sequences of one length or padded to one
+ * (`sequenceData` takes each at its own length, and can put similar lengths together), which it keeps and does not copy. Bytes become float32 batch
  * by batch, so that images need a quarter of the memory. In shuffled order the batches of an epoch
  * are a pure function of seed and epoch.
  *
