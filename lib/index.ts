@@ -1,6 +1,8 @@
 // The public interface of the package: nothing else is promised to stay.
 export { type ArrayDataOptions, arrayData } from './data/array.js';
 export * from './data/mnist.js';
+export type { Sample } from './data/sample.js';
+export { type SequenceDataOptions, sequenceData } from './data/sequence.js';
 export type {
   Batch,
   BatchOptions,

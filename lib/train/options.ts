@@ -1,4 +1,5 @@
 import * as check from '../check.js';
+import { lastBatches } from '../data/batch_options.js';
 import type { LastBatch } from '../data/source.js';
 import { checkLoss, type Loss } from '../nn/loss.js';
 import { Optimizer } from '../optim/optimizer.js';
@@ -131,11 +132,7 @@ export function checkRunOptions(
     reportEvery: check.integer(options.reportEvery ?? 1, `${method}: reportEvery`, { min: 1 }),
     shuffle,
     carryState,
-    lastBatch: check.oneOf(options.lastBatch ?? 'drop', `${method}: lastBatch`, [
-      'drop',
-      'keep',
-      'merge',
-    ]),
+    lastBatch: check.oneOf(options.lastBatch ?? 'drop', `${method}: lastBatch`, lastBatches),
     signal: check.signal(options.signal, `${method}: signal`),
   };
 }
