@@ -1,5 +1,6 @@
 import * as check from '../check.js';
 import { checkLoss, type Loss } from '../nn/loss.js';
+import { checkGroups, type ParameterGroup } from '../optim/groups.js';
 import { Optimizer } from '../optim/optimizer.js';
 
 export interface TrainerOptions {
@@ -13,6 +14,8 @@ export interface TrainerOptions {
    * takes about the square root of all steps. The results have the same bits. Default false.
    */
   readonly recompute?: boolean | number | undefined;
+  /** Parameters with a learning rate or a weight decay of their own, or frozen. Default: none. */
+  readonly groups?: readonly ParameterGroup[] | undefined;
   /** What a step does whose loss or gradient norm is not finite. Default 'throw'. */
   readonly onNaN?: 'throw' | undefined;
 }
@@ -51,16 +54,23 @@ export function checkTrainerOptions(options: TrainerOptions) {
     'optimizer',
     'clipNorm',
     'recompute',
+    'groups',
     'onNaN',
   ]);
-  const { loss, optimizer, clipNorm, recompute = false, onNaN = 'throw' } = options;
+  const { loss, optimizer, clipNorm, recompute = false, groups, onNaN = 'throw' } = options;
   check.oneOf(onNaN, 'trainer: onNaN', ['throw']);
   return {
     loss: checkLoss(loss, 'trainer: loss'),
-    optimizer: check.instance(optimizer, 'trainer: optimizer', Optimizer, 'rmsprop() or adam()'),
+    optimizer: check.instance(
+      optimizer,
+      'trainer: optimizer',
+      Optimizer,
+      'sgd(), adam() or the like',
+    ),
     clipNorm:
       clipNorm === undefined ? 0 : check.number(clipNorm, 'trainer: clipNorm', { above: 0 }),
     recompute: checkRecompute(recompute, 'trainer'),
+    groups: checkGroups(groups, 'trainer: groups'),
   };
 }
 
