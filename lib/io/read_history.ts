@@ -40,10 +40,12 @@ const fields: Readonly<Record<HistoryRecord['type'], Readonly<Record<string, Kin
     best: 'boolean',
   },
   checkpoint: { index: 'number', file: 'string' },
+  warning: { index: 'number', message: 'string' },
   end: {
     index: 'number',
     epoch: 'number',
     stoppedBy: 'string',
+    'message?': 'string',
     seconds: 'number',
     'best?': 'best',
     'test?': 'test',
