@@ -86,6 +86,15 @@ export type { OpPlan } from './program/op_plans.js';
 export { OutOfMemoryError } from './program/out_of_memory_error.js';
 export type { OpTime, Profile } from './program/profile.js';
 export type { StatisticsEstimate } from './train/estimate_statistics.js';
+export type {
+  BestResult,
+  CheckpointOptions,
+  EarlyStoppingOptions,
+  EstimateOptions,
+  FitOptions,
+  FitResult,
+  ValidationOptions,
+} from './train/fit_options.js';
 export { NotFiniteError } from './train/not_finite_error.js';
 export type { RunOptions, StepOptions, TrainerOptions } from './train/options.js';
 export type { Trainer } from './train/trainer.js';
