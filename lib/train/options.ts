@@ -14,6 +14,12 @@ export interface TrainerOptions {
    * takes about the square root of all steps. The results have the same bits. Default false.
    */
   readonly recompute?: boolean | number | undefined;
+  /**
+   * Batches whose gradients make one step, which is that of one batch with all their rows, but for
+   * statistics: those are of each batch. For `run`: `step` is a step by itself. The last step of
+   * an epoch has what is left. Default 1.
+   */
+  readonly accumulate?: number | undefined;
   /** Parameters with a learning rate or a weight decay of their own, or frozen. Default: none. */
   readonly groups?: readonly ParameterGroup[] | undefined;
   /** What a step does whose loss or gradient norm is not finite. Default 'throw'. */
@@ -54,10 +60,12 @@ export function checkTrainerOptions(options: TrainerOptions) {
     'optimizer',
     'clipNorm',
     'recompute',
+    'accumulate',
     'groups',
     'onNaN',
   ]);
-  const { loss, optimizer, clipNorm, recompute = false, groups, onNaN = 'throw' } = options;
+  const { loss, optimizer, clipNorm, recompute = false, accumulate = 1, groups } = options;
+  const { onNaN = 'throw' } = options;
   check.oneOf(onNaN, 'trainer: onNaN', ['throw']);
   return {
     loss: checkLoss(loss, 'trainer: loss'),
@@ -70,6 +78,7 @@ export function checkTrainerOptions(options: TrainerOptions) {
     clipNorm:
       clipNorm === undefined ? 0 : check.number(clipNorm, 'trainer: clipNorm', { above: 0 }),
     recompute: checkRecompute(recompute, 'trainer'),
+    accumulate: check.integer(accumulate, 'trainer: accumulate', { min: 1 }),
     groups: checkGroups(groups, 'trainer: groups'),
   };
 }

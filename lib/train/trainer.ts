@@ -2,11 +2,12 @@ import * as check from '../check.js';
 import type { Batch, DataSource } from '../data/source.js';
 import { BnLstmError, internalError } from '../errors.js';
 import type { NativeArray } from '../native.js';
-import { CarriedState } from '../nn/carried_state.js';
+import { CarriedState, type WindowPlace } from '../nn/carried_state.js';
 import { Feed } from '../nn/feed.js';
 import type { Network } from '../nn/network.js';
 import { pipeline } from '../nn/pipeline.js';
 import { checkDataSource } from '../nn/reading.js';
+import { segmentsFor } from '../optim/groups.js';
 import { ProgramCache } from '../program/cache.js';
 import { type Profile, Profiler, plainRunner, type Runner } from '../program/profile.js';
 import { NotFiniteError } from './not_finite_error.js';
@@ -25,13 +26,15 @@ import {
   stateSlots,
 } from './training_step.js';
 import { type StepOutcome, type StepResult, Turn } from './turn.js';
+import { WindowMemory } from './window.js';
 
 /** Norms that a NotFiniteError tells. */
 const historyLength = 10;
 const cachedPrograms = 32;
 
 interface StagedStep {
-  readonly feed: Feed;
+  /** The batches whose gradients make the step. */
+  readonly feeds: readonly Feed[];
   readonly epoch: number;
 }
 
@@ -41,6 +44,8 @@ interface RunningStep {
   /** Versions of the parameters. */
   readonly before: number;
   readonly after: number;
+  /** That it has counted. */
+  readonly attempts: number;
   /** The step before it changed nothing, so that this has not happened. */
   undone: boolean;
 }
@@ -54,7 +59,13 @@ export class Trainer {
   readonly #options: ReturnType<typeof checkTrainerOptions>;
   readonly #programs = new ProgramCache(cachedPrograms);
   readonly #norms: number[] = [];
-  #memory: { readonly state: NativeArray; readonly slots: readonly NativeArray[] } | undefined;
+  #memory:
+    | {
+        readonly state: NativeArray;
+        readonly slots: readonly NativeArray[];
+        readonly window: WindowMemory | undefined;
+      }
+    | undefined;
   /** Where the last step with `carryState` has ended. */
   #carried: CarriedState | undefined;
   readonly #running: RunningStep[] = [];
@@ -70,6 +81,8 @@ export class Trainer {
     if (!network.blueprint.parameters.some(({ trainable }) => trainable)) {
       throw check.argumentError('trainer: model', 'trainable parameters', 'none');
     }
+    const { groups, optimizer } = this.#options;
+    segmentsFor(network.blueprint.parameters, groups, optimizer); // refuses what does not fit
   }
 
   /**
@@ -115,6 +128,7 @@ export class Trainer {
     this.#programs.clear();
     this.#memory?.state.dispose();
     for (const slot of this.#memory?.slots ?? []) slot.dispose();
+    this.#memory?.window?.dispose();
     this.#memory = undefined;
     this.#carried?.dispose();
   }
@@ -132,7 +146,7 @@ export class Trainer {
     const unlock = this.#network.lockTraining();
     try {
       const turn = new Turn();
-      turn.add(await this.#start({ feed: this.#feed(batch), epoch: 0 }, runner, carried));
+      turn.add(await this.#start({ feeds: [this.#feed(batch)], epoch: 0 }, runner, carried));
       return turn.result();
     } finally {
       unlock();
@@ -168,13 +182,22 @@ export class Trainer {
     options: ReturnType<typeof checkRunOptions>,
   ): AsyncGenerator<StagedStep, void, undefined> {
     const { batchSize, lastBatch, iterations, epochs } = options;
+    const { accumulate } = this.#options;
     let steps = 0;
     for (let pass = 0; pass < epochs; pass++) {
       const before = steps;
       const epoch = ++this.#epochs;
       const shuffle = options.shuffle ? { seed: this.#network.seed, epoch } : undefined;
+      let feeds: Feed[] = [];
       for await (const batch of data.batches({ batchSize, lastBatch, shuffle })) {
-        yield { feed: this.#feed(batch), epoch };
+        feeds.push(this.#feed(batch));
+        if (feeds.length < accumulate) continue;
+        yield { feeds, epoch };
+        if (++steps === iterations) return;
+        feeds = [];
+      }
+      if (feeds.length > 0) {
+        yield { feeds, epoch };
         if (++steps === iterations) return;
       }
       if (steps === before) {
@@ -191,7 +214,7 @@ export class Trainer {
   }
 
   async #start(
-    { feed, epoch }: StagedStep,
+    { feeds, epoch }: StagedStep,
     runner: Runner,
     carried?: CarriedState,
   ): Promise<StepOutcome> {
@@ -199,27 +222,26 @@ export class Trainer {
     const network = this.#network;
     const index = this.#steps + 1;
     const learningRate = this.#options.optimizer.rateAt(index);
-    const chunk = carried?.next(feed);
-    const plan = { ...this.#plan(), carried };
-    const key = carried ? `${feed.key} ${carried.key}` : feed.key;
-    const program = this.#programs.get(key, () => recordTrainingStep(network, feed, plan));
-    this.#steps = index;
-    network.attempts++;
-
-    const before = network.parameters.version;
-    const running = runner(program, {
-      ...feed.inputs,
-      ...chunk?.inputs,
-      attempt: Int32Array.of(network.attempts),
-      learningRate: Float32Array.of(learningRate),
+    const queue = (feed: Feed, place: WindowPlace) =>
+      this.#queue(feed, place, learningRate, runner, carried);
+    const gathering = feeds.slice(0, -1).map((feed, k) => {
+      const { running } = queue(feed, { first: k === 0, last: false });
+      running.catch(() => {}); // met below, unless a later batch cannot even be queued
+      return running;
     });
-    network.packed.packed();
+    const before = network.parameters.version;
+    const place = { first: feeds.length === 1, last: true };
+    const { running, chunk } = queue(feeds[feeds.length - 1], place);
+    this.#steps = index;
     const after = network.parameters.changed();
-    const step: RunningStep = { run: running, before, after, undone: false };
+    const attempts = feeds.length;
+    const step: RunningStep = { run: running, before, after, attempts, undone: false };
     this.#running.push(step);
-    const { loss, norm, correct, counted, state } = await running.finally(() => {
+    const all = await Promise.all([...gathering, running]).finally(() => {
       this.#running.splice(this.#running.indexOf(step), 1);
     });
+    const { loss, norm, state } = all[all.length - 1];
+    const total = (name: string) => all.reduce((sum, outputs) => sum + outputs[name][0], 0);
     if (step.undone) throw internalError("the result of a step that was undone is nobody's");
     if (state[nonFiniteSlot] !== 0) {
       await this.#undoLater(state[skippedSlot]);
@@ -235,10 +257,39 @@ export class Trainer {
       loss: loss[0],
       gradientNorm: norm[0],
       learningRate,
-      correct: correct?.[0],
-      counted: counted[0],
-      degenerateSteps: network.countsRows ? feed.degenerateSteps : 0,
+      correct: 'correct' in all[0] ? total('correct') : undefined,
+      counted: total('counted'),
+      degenerateSteps: network.countsRows
+        ? feeds.reduce((sum, { degenerateSteps }) => sum + degenerateSteps, 0)
+        : 0,
     };
+  }
+
+  /** Queues the program of one batch. */
+  #queue(
+    feed: Feed,
+    place: WindowPlace,
+    learningRate: number,
+    runner: Runner,
+    carried: CarriedState | undefined,
+  ) {
+    const network = this.#network;
+    const chunk = carried?.next(feed, place);
+    const { window: memory, ...shared } = this.#plan();
+    const window = memory && !(place.first && place.last) ? { ...place, memory } : undefined;
+    const plan = { ...shared, carried, window };
+    const key = [feed.key, carried?.key, place.first, place.last].join(' ');
+    const program = this.#programs.get(key, () => recordTrainingStep(network, feed, plan));
+    network.attempts++;
+    const running = runner(program, {
+      ...feed.inputs,
+      ...chunk?.inputs,
+      attempt: Int32Array.of(network.attempts),
+      learningRate: Float32Array.of(learningRate),
+    });
+    network.packed.packed();
+    if (chunk && !place.last) carried?.advance(chunk, place);
+    return { running, chunk };
   }
 
   /**
@@ -251,24 +302,25 @@ export class Trainer {
     await Promise.allSettled(later.map(({ run }) => run));
     for (const { before, after } of later) this.#network.parameters.restored(before, after);
     this.#steps -= later.length;
-    this.#network.attempts -= later.length;
+    this.#network.attempts -= later.reduce((sum, { attempts }) => sum + attempts, 0);
     const { state } = this.#plan();
     await this.#network.stream.write(state, skippedSlot * 4, Int32Array.of(skipped, 0));
   }
 
   #carry(method: string): CarriedState {
-    this.#carried ??= new CarriedState(this.#network, method);
+    this.#carried ??= new CarriedState(this.#network, method, this.#options.accumulate > 1);
     return this.#carried;
   }
 
-  #plan(): Omit<StepPlan, 'carried'> {
+  #plan(): Omit<StepPlan, 'carried' | 'window'> & { readonly window: WindowMemory | undefined } {
     const { stream, blueprint } = this.#network;
-    const { optimizer } = this.#options;
+    const { optimizer, accumulate } = this.#options;
     this.#memory ??= {
       state: stream.array(stateSlots * Int32Array.BYTES_PER_ELEMENT),
       slots: Array.from({ length: optimizer.slots }, () =>
         stream.array(blueprint.parameterCount * Float32Array.BYTES_PER_ELEMENT),
       ),
+      window: accumulate > 1 ? new WindowMemory(this.#network) : undefined,
     };
     return { ...this.#options, ...this.#memory };
   }
