@@ -5,6 +5,7 @@ import {
   adam,
   bnLstm,
   crossEntropy,
+  dropout,
   type Layer,
   linear,
   lstm,
@@ -168,7 +169,7 @@ describe('a batch that is not finite', () => {
     inputs: (inputs as Float32Array).slice().fill(Number.NaN, 3, 4),
   });
 
-  test.each([2, 3, 4])('the %ith makes the window one that has not happened', async (bad) => {
+  test.each([2, 3, 4])('batch %i makes the window one that has not happened', async (bad) => {
     const run = (withBad: boolean) =>
       withModel(reals, normalised, async (model) => {
         const optimizer = adam({ learningRate: 0.01 });
@@ -193,6 +194,21 @@ describe('a batch that is not finite', () => {
         return { losses, moving, values: await weights(model) };
       });
     expect(await run(true)).toEqual(await run(false));
+  });
+
+  test('random numbers do not tell whether a step was started after it', async () => {
+    const random = [lstm({ hidden: 4 }), dropout(0.5), linear(C)];
+    const run = (reportEvery: number) =>
+      withModel(reals, random, async (model) => {
+        const optimizer = sgd({ learningRate: 0.1 });
+        const trainer = model.trainer({ loss: crossEntropy(), optimizer, accumulate: 2 });
+        const options = { batchSize: 4, epochs: 1, shuffle: false, reportEvery };
+        const bad = sourceOf([nan(chunks[0]), ...chunks.slice(1)]);
+        await expectError(() => trainer.run(bad, options).next(), 'ERR_BNLSTM_NOT_FINITE');
+        for await (const _ of trainer.run(sourceOf(chunks), options));
+        return weights(model);
+      });
+    expect(await run(3)).toEqual(await run(1));
   });
 
   test('without carried state the step that was started after it is taken back', async () => {
