@@ -1,3 +1,4 @@
+import { argumentError } from '../check.js';
 import type { DataSource } from '../data/source.js';
 import type { BnLstmError } from '../errors.js';
 import { evaluate } from '../infer/evaluate.js';
@@ -45,6 +46,9 @@ export class Fit {
     this.#stepper = stepper;
     this.#data = data;
     this.#options = options;
+    if (stepper.options.optimizer.schedule?.observe && options.validation === undefined) {
+      throw argumentError('fit: validation', 'data for the schedule to listen to', 'none');
+    }
     stepper.beginRun();
     this.#begin = { steps: stepper.steps, epoch: stepper.cursor.epoch };
   }

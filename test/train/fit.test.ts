@@ -12,7 +12,6 @@ import {
   lastStep,
   linear,
   load,
-  lstm,
   type Model,
   meanSquaredError,
   plateau,
@@ -504,39 +503,6 @@ describe('trainer.save and restore', () => {
         break;
       }
     });
-  });
-});
-
-describe('accumulated batches', () => {
-  test('are one large batch where nothing is normalised', async () => {
-    const net = [lstm({ hidden: 8 }), lastStep(), linear(4)];
-    const data = noiseData({ count: 64 });
-    const outcome = (batchSize: number, accumulate: number) =>
-      withModel({ features: 3, seed: 5 }, net, async (model) => {
-        const trainer = model.trainer({
-          ...{ loss: crossEntropy(), optimizer: rmsprop({ learningRate: 1e-2 }) },
-          ...{ clipNorm: 0.5, accumulate },
-        });
-        const results: StepResult[] = [];
-        const run = trainer.run(data, { batchSize, epochs: 2, shuffle: false });
-        for await (const result of run) results.push(result);
-        return { results, weights: await weights(model) };
-      });
-    const large = await outcome(32, 1);
-    const small = await outcome(8, 4);
-    expect(small.results.map(({ index, sequences }) => [index, sequences])).toEqual(
-      large.results.map(({ index, sequences }) => [index, sequences]),
-    );
-    for (const [i, { loss, gradientNorm, accuracy }] of small.results.entries()) {
-      expect(Math.abs(loss - large.results[i].loss)).toBeLessThan(1e-5);
-      expect(Math.abs(gradientNorm - large.results[i].gradientNorm)).toBeLessThan(1e-5);
-      expect(accuracy).toBe(large.results[i].accuracy);
-    }
-    const worst = small.weights.reduce((most, w, i) => {
-      const error = Math.abs(w - large.weights[i]);
-      return error <= most ? most : error; // NaN stays
-    }, 0);
-    expect(worst).toBeLessThan(1e-4);
   });
 });
 
