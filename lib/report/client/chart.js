@@ -100,13 +100,7 @@ export class Chart {
         y: log ? { distr: 3 } : {},
       },
       axes: plotAxes(this.curve, view.axis),
-      series: [
-        {},
-        ...plotSeries(
-          this.runs,
-          this.lines.some((line) => line && line.smooth.length > 0),
-        ),
-      ],
+      series: [{}, ...plotSeries(this.lines)],
       cursor: {
         y: false,
         points: { show: false },

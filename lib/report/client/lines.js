@@ -85,16 +85,19 @@ export function plotData(lines, log) {
 /**
  * How it draws them.
  *
- * @param {readonly RunData[]} runs
- * @param {boolean} smoothed whether the raw values stand behind smoothed ones
+ * @param {readonly (Line | undefined)[]} lines of each run
  * @returns {import('uplot').Series[]}
  */
-export function plotSeries(runs, smoothed) {
+export function plotSeries(lines) {
   const points = { show: false };
-  const surface = colour('--surface');
-  const strokes = runs.map((_, run) => runColour(run));
+  const smoothed = lines.some((line) => line !== undefined && line.smooth.length > 0);
+  // Many dots would hide the curves.
+  const validations = Math.max(...lines.map((line) => line?.points.length ?? 0));
+  const few = validations <= 40;
+  const dots = { size: few ? 8 : 5, width: few ? 1.5 : 0, stroke: colour('--surface') };
+  const strokes = lines.map((_, run) => runColour(run));
   // There are eight colours.
-  const dashes = runs.map((_, run) => (run < 8 ? {} : { dash: [8, 4] }));
+  const dashes = lines.map((_, run) => (run < 8 ? {} : { dash: [8, 4] }));
   return [
     ...strokes.map((stroke, run) => ({
       ...{ points, ...dashes[run], width: smoothed ? 1 : 1.5 },
@@ -103,7 +106,7 @@ export function plotSeries(runs, smoothed) {
     ...strokes.map((stroke, run) => ({ points, ...dashes[run], width: 2, stroke })),
     ...strokes.map((stroke) => ({
       ...{ stroke: faint(stroke, 0.7), width: 1, dash: [2, 4] },
-      points: { show: true, size: 8, width: 1.5, stroke: surface, fill: stroke },
+      points: { show: validations <= 150, ...dots, fill: stroke },
     })),
   ];
 }
