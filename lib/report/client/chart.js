@@ -145,6 +145,7 @@ export class Chart {
       bbox.height + 2 * margin,
     );
     ctx.clip();
+    ctx.setLineDash([]);
     for (const line of this.lines) {
       if (line === undefined) continue;
       const best = line.values[line.best] ?? null;

@@ -101,7 +101,7 @@ export function plotSeries(lines) {
   return [
     ...strokes.map((stroke, run) => ({
       ...{ points, ...dashes[run], width: smoothed ? 1 : 1.5 },
-      stroke: smoothed ? faint(stroke, 0.3) : stroke,
+      stroke: smoothed ? faint(stroke, 0.3 / Math.sqrt(lines.length)) : stroke,
     })),
     ...strokes.map((stroke, run) => ({ points, ...dashes[run], width: 2, stroke })),
     ...strokes.map((stroke) => ({
