@@ -11,6 +11,8 @@ export interface Results {
   /** 'running' also where the process has died: a file cannot tell. */
   readonly state: 'running' | 'finished' | 'stopped';
   readonly stateText: string;
+  /** Why, where the run says so. */
+  readonly message: string | undefined;
   readonly steps: number;
   readonly epoch: number | undefined;
   /** Means over the last `trainingSteps` steps. */
@@ -35,6 +37,7 @@ const states: Readonly<Record<string, [Results['state'], string]>> = {
   'early-stopping': ['finished', 'finished: stopped early'],
   aborted: ['stopped', 'aborted'],
   'not-finite': ['stopped', 'stopped: loss or gradient not finite'],
+  failed: ['stopped', 'failed'],
 };
 
 function stateOf({ end }: RunLog): [Results['state'], string] {
@@ -70,6 +73,7 @@ export function resultsOf(log: RunLog): Results {
   return {
     state,
     stateText,
+    message: typeof end?.message === 'string' ? end.message.slice(0, 500) : undefined,
     steps,
     epoch: Number.isFinite(epoch) ? epoch : undefined,
     training:

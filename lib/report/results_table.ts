@@ -62,6 +62,9 @@ export function resultsTable(names: readonly string[], results: readonly Results
     {
       rows: [
         { name: 'State', cells: each('stateText') },
+        ...(each('message').some((message) => message !== undefined)
+          ? [{ name: 'Reason', cells: each('message').map((message) => message ?? '–') }]
+          : []),
         row('Steps', each('steps'), integer),
         row('Epoch', each('epoch'), integer),
         row('Time', each('seconds'), duration),

@@ -5,6 +5,7 @@ import type {
   StartRecord,
   StepRecord,
   ValidationRecord,
+  WarningRecord,
 } from '../io/history.js';
 
 /** A run and what it has written down, in the order of its history file. */
@@ -39,6 +40,7 @@ export interface RunLog {
   /** The curves that some record has: for classes there is accuracy, for reals there is none. */
   readonly present: Set<CurveName>;
   readonly validations: ValidationRecord[];
+  readonly warnings: WarningRecord[];
   end: EndRecord | undefined;
 }
 
@@ -55,7 +57,9 @@ function cutAfter(log: RunLog, last: number): void {
     for (const column of [log.index, log.epoch, log.seconds, log.skipped]) column.length = length;
     for (const column of Object.values(log.curves)) column.length = length;
   }
-  while (log.validations.length > 0 && log.validations.at(-1)!.index > last) log.validations.pop();
+  for (const list of [log.validations, log.warnings]) {
+    while (list.length > 0 && list.at(-1)!.index > last) list.pop();
+  }
 }
 
 function addStep(log: RunLog, record: StepRecord): void {
@@ -91,6 +95,7 @@ export function readLog(run: ReportRun, name: string): RunLog {
     curves: { loss: [], accuracy: [], gradientNorm: [], learningRate: [], sequencesPerSecond: [] },
     present: new Set(),
     validations: [],
+    warnings: [],
     end: undefined,
   };
   for (const [i, record] of (run.records as readonly HistoryRecord[]).entries()) {
@@ -109,6 +114,8 @@ export function readLog(run: ReportRun, name: string): RunLog {
     } else if (record.type === 'validation') {
       check.integer(record.index, `${name}.records[${i}].index`, { min: 0 });
       log.validations.push(record);
+    } else if (record.type === 'warning') {
+      log.warnings.push(record);
     } else if (record.type === 'end') {
       log.end = record;
     }

@@ -5,6 +5,9 @@ import { type Html, html } from './html.js';
 import type { Results, Scores } from './results.js';
 import type { RunLog } from './run_log.js';
 
+const maxWarnings = 20;
+const maxMessage = 500;
+
 const badge = ({ state, stateText }: Results) =>
   html`<span class="badge ${state}">${stateText}</span>`;
 
@@ -27,7 +30,7 @@ function tiles(result: Results): Html {
   const { best, last, test, training, trainingSteps, steps, epoch, seconds } = result;
   const rate = result.sequencesPerSecond;
   return html`<dl class="tiles">
-${tile('State', badge(result), epoch === undefined ? '' : `epoch ${integer(epoch)}`)}
+${tile('State', badge(result), result.message ?? (epoch === undefined ? '' : `epoch ${integer(epoch)}`))}
 ${tile('Steps', integer(steps), join(duration(seconds), rate > 0 ? `${significant(rate)} sequences/s` : ''))}
 ${training && tile('Training', main(training), join(rest(training), `last ${integer(trainingSteps)} steps`))}
 ${last && tile('Last validation', main(last), rest(last))}
@@ -50,13 +53,28 @@ function card(name: string, i: number, result: Results): Html {
 <div><dt>Steps</dt><dd>${integer(steps)}, ${duration(seconds)}</dd></div></dl></article>`;
 }
 
+/** What training went on in spite of. */
+function warnings(logs: readonly RunLog[], names: readonly string[]): Html | undefined {
+  const all = logs.flatMap((log, i) =>
+    log.warnings.map(({ index, message }) => {
+      const of = logs.length > 1 ? `${names[i]}, ` : '';
+      return html`<li>${of}step ${integer(index)}: ${String(message).slice(0, maxMessage)}</li>`;
+    }),
+  );
+  if (all.length === 0) return undefined;
+  const more = all.length - maxWarnings;
+  return html`<div class="warnings"><h3>${integer(all.length)} ${all.length === 1 ? 'warning' : 'warnings'}</h3>
+<ul>${all.slice(0, maxWarnings)}${more > 0 && html`<li>and ${integer(more)} more</li>`}</ul></div>`;
+}
+
 export function summary(
   names: readonly string[],
   logs: readonly RunLog[],
   results: readonly Results[],
 ): Html {
   if (logs.length > 1) {
-    return html`<div class="cards">${results.map((result, i) => card(names[i], i, result))}</div>`;
+    return html`<div class="cards">${results.map((result, i) => card(names[i], i, result))}</div>
+${warnings(logs, names)}`;
   }
   const start = logs[0].starts.at(-1);
   return html`${
@@ -65,5 +83,6 @@ export function summary(
       start.dtype,
     )}; begun ${timeText(logs[0].starts[0].time)}, bnlstm ${String(start.version)}</p>`
   }
-${tiles(results[0])}`;
+${tiles(results[0])}
+${warnings(logs, names)}`;
 }

@@ -12,7 +12,7 @@ const validation = (index: number, loss: number, best: boolean): HistoryRecord =
 });
 const end = (stoppedBy: string): HistoryRecord => ({
   type: 'end',
-  ...{ index: 4, epoch: 1, seconds: 9, stoppedBy },
+  ...{ index: 4, epoch: 1, seconds: 9, stoppedBy: stoppedBy as 'finished' },
 });
 
 describe('reading records', () => {
@@ -60,6 +60,7 @@ describe('results', () => {
     ['finished', 'finished', 'finished'],
     ['early-stopping', 'finished', 'finished: stopped early'],
     ['aborted', 'stopped', 'aborted'],
+    ['failed', 'stopped', 'failed'],
     ['toString', 'stopped', 'toString'],
   ])('say of a run that ended by %s: %s', (stoppedBy, state, stateText) => {
     expect(resultsOf(log([step(4), end(stoppedBy)]))).toMatchObject({ state, stateText });

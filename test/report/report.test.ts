@@ -73,6 +73,21 @@ describe('makeReport', () => {
     expect(makeReport([{ name: 'begun', records: [start()] }])).toContain('AMD EPYC 9R14');
   });
 
+  it('shows warnings, and why a run ended', () => {
+    const page = makeReport([
+      {
+        name: 'a',
+        records: [
+          { type: 'warning', index: 1, message: 'no checkpoint: disk full' },
+          step(2),
+          { type: 'end', index: 2, epoch: 1, seconds: 3, stoppedBy: 'failed', message: 'no data' },
+        ],
+      },
+    ]);
+    expect(page).toMatch(/1 warning<.*step 1: no checkpoint: disk full</s);
+    expect(rowsOf(page)).toContainEqual(['Reason', 'no data']);
+  });
+
   it('leaves accuracy away where there is none', () => {
     const { accuracy: _, ...plain } = step(1);
     const page = makeReport([{ name: 'reals', records: [plain] }]);

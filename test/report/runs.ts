@@ -150,9 +150,16 @@ export const hostileRun: ReportRun = {
     step(1),
     step(2, { loss: hostile as never, epoch: hostile as never }),
     { type: 'validation', index: 2, epoch: 1, loss: hostile as never, best: true },
+    { type: 'warning', index: 2, message: hostile },
     {
       type: 'end',
-      ...{ index: 2, epoch: 1, stoppedBy: hostile, seconds: hostile as never },
+      ...{
+        index: 2,
+        epoch: 1,
+        stoppedBy: hostile as never,
+        message: hostile,
+        seconds: hostile as never,
+      },
       best: { index: hostile as never, loss: 1, accuracy: hostile as never },
       test: { loss: 1, accuracy: hostile as never, count: hostile as never },
     },
