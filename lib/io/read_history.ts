@@ -40,6 +40,7 @@ const fields: Readonly<Record<HistoryRecord['type'], Readonly<Record<string, Kin
     best: 'boolean',
   },
   checkpoint: { index: 'number', file: 'string' },
+  warning: { index: 'number', message: 'string' },
   end: {
     index: 'number',
     epoch: 'number',
