@@ -41,7 +41,10 @@ function open(
   const { format, version, statistics, attempts } = metadata;
   if (format !== 'bnlstm') throw formatError(path, 'it is no model of bnlstm');
   if (version !== formatVersion) {
-    throw formatError(path, `its format has version ${version}, expected ${formatVersion}`);
+    throw formatError(
+      path,
+      `its format has version ${check.show(version)}, expected "${formatVersion}"`,
+    );
   }
   let network: Network | undefined;
   try {
