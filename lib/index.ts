@@ -66,12 +66,35 @@ export type { ReadOptions } from './nn/reading.js';
 export type { RecurrentLayer } from './nn/recurrent.js';
 export type { StatisticsOptions } from './nn/statistics_choice.js';
 export { type AdamOptions, adam } from './optim/adam.js';
+export { type AdamwOptions, adamw } from './optim/adamw.js';
+export type { ParameterGroup } from './optim/groups.js';
 export type { LearningRate, Optimizer } from './optim/optimizer.js';
 export { type RmspropOptions, rmsprop } from './optim/rmsprop.js';
+export {
+  type CosineOptions,
+  cosine,
+  type PlateauOptions,
+  plateau,
+  type Schedule,
+  type ScheduleMetrics,
+  type ScheduleState,
+  type StepDecayOptions,
+  stepDecay,
+} from './optim/schedule.js';
+export { type SgdOptions, sgd } from './optim/sgd.js';
 export type { OpPlan } from './program/op_plans.js';
 export { OutOfMemoryError } from './program/out_of_memory_error.js';
 export type { OpTime, Profile } from './program/profile.js';
 export type { StatisticsEstimate } from './train/estimate_statistics.js';
+export type {
+  BestResult,
+  CheckpointOptions,
+  EarlyStoppingOptions,
+  EstimateOptions,
+  FitOptions,
+  FitResult,
+  ValidationOptions,
+} from './train/fit_options.js';
 export { NotFiniteError } from './train/not_finite_error.js';
 export type { RunOptions, StepOptions, TrainerOptions } from './train/options.js';
 export type { Trainer } from './train/trainer.js';

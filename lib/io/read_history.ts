@@ -45,6 +45,7 @@ const fields: Readonly<Record<HistoryRecord['type'], Readonly<Record<string, Kin
     index: 'number',
     epoch: 'number',
     stoppedBy: 'string',
+    'message?': 'string',
     seconds: 'number',
     'best?': 'best',
     'test?': 'test',

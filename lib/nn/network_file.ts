@@ -14,6 +14,9 @@ export const formatVersion = '1';
 /** Names of tensors that begin so are of training: a checkpoint has them, a model does not. */
 export const trainingPrefix = 'training.';
 
+/** What is written to a file. */
+export type FileContent = Pick<Safetensors, 'tensors' | 'metadata'>;
+
 /** What a file says of a model, beside its tensors. */
 export interface ModelConfig {
   readonly input: { readonly features: number } | { readonly vocabulary: number };
@@ -55,7 +58,7 @@ function fileEntries(blueprint: Blueprint, status: StatisticsStatus): FileEntry[
 }
 
 /** What the file of a network holds: everything that `load` needs. */
-export function networkFile(network: Network, snapshot: Snapshot): Safetensors {
+export function networkFile(network: Network, snapshot: Snapshot): FileContent {
   const metadata = {
     format: 'bnlstm',
     version: formatVersion,

@@ -6,9 +6,15 @@
 import * as check from '../check.js';
 import type { DataCursor } from '../data/source.js';
 import { BnLstmError } from '../errors.js';
-import type { Safetensors, Tensor } from '../io/safetensors.js';
+import type { Tensor } from '../io/safetensors.js';
 import type { SavedState } from '../nn/carried_state.js';
-import { configOf, networkFile, snapshotFrom, trainingPrefix } from '../nn/network_file.js';
+import {
+  configOf,
+  type FileContent,
+  networkFile,
+  snapshotFrom,
+  trainingPrefix,
+} from '../nn/network_file.js';
 import type { StatisticsStatus } from '../nn/population_status.js';
 import { putSnapshot, takeSnapshot } from '../nn/snapshot.js';
 import type { ScheduleState } from '../optim/schedule.js';
@@ -57,7 +63,7 @@ const bestPrefix = `${trainingPrefix}best.`;
 export async function makeCheckpoint(
   stepper: Stepper,
   loop: { readonly record: LoopRecord; readonly best: Best } | undefined,
-): Promise<Safetensors> {
+): Promise<FileContent> {
   const { network } = stepper;
   // Queued at once: all of it belongs to one moment.
   const [snapshot, saved] = await Promise.all([takeSnapshot(network), stepper.save()]);
@@ -106,7 +112,7 @@ export interface ReadyCheckpoint {
 export function checkCheckpoint(
   stepper: Stepper,
   path: string,
-  file: Safetensors,
+  file: FileContent,
 ): ReadyCheckpoint {
   const { metadata, tensors } = file;
   if (metadata.format !== 'bnlstm' || metadata.training === undefined) {

@@ -7,13 +7,18 @@ import type { Network } from '../nn/network.js';
 import { Graph } from '../program/graph.js';
 import type { StepPlan } from './training_step.js';
 
-/** A step whose loss or gradients were not finite, and which therefore changed nothing. */
-export interface FailedStep {
+/** A batch of a step. */
+export interface FailedBatch {
   readonly feed: Feed;
   /** Which random numbers it had. */
   readonly attempt: number;
-  readonly carried: CarriedState | undefined;
   readonly chunk: Chunk | undefined;
+}
+
+/** A step whose loss or gradients were not finite, and which therefore changed nothing. */
+export interface FailedStep {
+  readonly batches: readonly FailedBatch[];
+  readonly carried: CarriedState | undefined;
 }
 
 /** Where numbers were first not finite. */
@@ -34,7 +39,23 @@ export async function findNotFinite(
   failed: FailedStep,
   plan: Pick<StepPlan, 'loss' | 'recompute'>,
 ): Promise<NotFinitePlace | undefined> {
-  const { feed } = failed;
+  const { batches, carried } = failed;
+  for (const { feed } of batches) {
+    const found = inBatch(feed);
+    if (found) return { layer: undefined, tensor: `${found} of the batch` };
+  }
+  const parameter = faulty(network.blueprint.parameters, await network.parameters.read());
+  if (parameter) return { layer: layerOf(parameter), tensor: `parameter ${parameter}` };
+  // The state that chunks within a window went on from is no more.
+  if (carried && batches.length > 1) return undefined;
+  for (const batch of batches) {
+    const found = await inPasses(network, batch, carried, plan);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+function inBatch(feed: Feed): string | undefined {
   const perStep = feed.shape.rows.length === 2 ? feed : undefined;
   const given = [
     ['inputs', feed.inputs.sequence, feed],
@@ -43,14 +64,20 @@ export async function findNotFinite(
   ] as const;
   for (const [name, values, rows] of given) {
     const index = values ? firstNotFinite(values, rows) : -1;
-    if (index >= 0) return { layer: undefined, tensor: `${name}[${index}] of the batch` };
+    if (index >= 0) return `${name}[${index}]`;
   }
-  const parameter = faulty(network.blueprint.parameters, await network.parameters.read());
-  if (parameter) return { layer: layerOf(parameter), tensor: `parameter ${parameter}` };
+  return undefined;
+}
 
-  const { layers, loss } = await passes(network, failed, plan);
+async function inPasses(
+  network: Network,
+  batch: FailedBatch,
+  carried: CarriedState | undefined,
+  plan: Pick<StepPlan, 'loss' | 'recompute'>,
+): Promise<NotFinitePlace | undefined> {
+  const { layers, loss } = await passes(network, batch, carried, plan);
   for (const [index, { values, perStep }] of layers.entries()) {
-    if (firstNotFinite(values, perStep ? feed : undefined) < 0) continue;
+    if (firstNotFinite(values, perStep ? batch.feed : undefined) < 0) continue;
     const tensor = `output of layer ${index} (${network.layers[index].kind})`;
     return { layer: index, tensor };
   }
@@ -73,7 +100,8 @@ interface LayerOutput {
 /** Forward and backward, with the outputs of all layers; it writes nothing but gradients. */
 async function passes(
   network: Network,
-  { feed, attempt, carried, chunk }: FailedStep,
+  { feed, attempt, chunk }: FailedBatch,
+  carried: CarriedState | undefined,
   { loss: kind, recompute }: Pick<StepPlan, 'loss' | 'recompute'>,
 ): Promise<{ layers: LayerOutput[]; loss: number }> {
   const graph = new Graph(network.stream);

@@ -110,14 +110,16 @@ const fitKeys = [
   'onRecord',
 ] as const;
 
-type Checked<T> = (value: T, name: string) => T;
-
 /** A value that may be left out. */
-function optional<T>(value: T | undefined, name: string, checked: Checked<T>): T | undefined {
+function optional<T, U>(
+  value: T | undefined,
+  name: string,
+  checked: (value: T, name: string) => U,
+): U | undefined {
   return value === undefined ? undefined : checked(value, name);
 }
 
-const count: Checked<number> = (value, name) => check.integer(value, name, { min: 1 });
+const count = (value: number, name: string) => check.integer(value, name, { min: 1 });
 
 export function checkFitOptions(options: FitOptions) {
   const { validation, earlyStopping, directory, checkpoint, resume, statistics, ...rest } =
@@ -143,7 +145,9 @@ export function checkFitOptions(options: FitOptions) {
     checkpoint: checkCheckpoint(checkpoint ?? {}, 'fit: checkpoint'),
     resume: check.boolean(resume ?? false, 'fit: resume'),
     statistics:
-      statistics === false ? false : checkEstimate(statistics ?? {}, 'fit: statistics', batchSize),
+      statistics === false
+        ? (false as const)
+        : checkEstimate(statistics ?? {}, 'fit: statistics', batchSize),
     configuration: optional(configuration, 'fit: configuration', checkConfiguration),
     onRecord: optional(onRecord, 'fit: onRecord', check.callback),
   };
@@ -193,7 +197,10 @@ function checkEstimate(options: EstimateOptions, name: string, trainingBatch: nu
   };
 }
 
-function checkConfiguration(value: Readonly<Record<string, unknown>>, name: string) {
+function checkConfiguration(
+  value: Readonly<Record<string, unknown>>,
+  name: string,
+): Readonly<Record<string, unknown>> {
   try {
     const text = JSON.stringify(value);
     if (typeof value === 'object' && text?.startsWith('{')) return JSON.parse(text);

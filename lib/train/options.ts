@@ -2,6 +2,7 @@ import * as check from '../check.js';
 import { lastBatches } from '../data/batch_options.js';
 import type { LastBatch } from '../data/source.js';
 import { checkLoss, type Loss } from '../nn/loss.js';
+import { checkGroups, type ParameterGroup } from '../optim/groups.js';
 import { Optimizer } from '../optim/optimizer.js';
 
 export interface TrainerOptions {
@@ -15,6 +16,14 @@ export interface TrainerOptions {
    * takes about the square root of all steps. The results have the same bits. Default false.
    */
   readonly recompute?: boolean | number | undefined;
+  /**
+   * Batches per step of `run` and `fit`: the gradients are those of the mean over all targets of
+   * these batches, as of one large batch, in the memory of one. Statistics stay those of each batch.
+   * What is left at the end of an epoch makes a smaller step. Default 1.
+   */
+  readonly accumulate?: number | undefined;
+  /** Parameters with a learning rate or a weight decay of their own, or frozen. Default: none. */
+  readonly groups?: readonly ParameterGroup[] | undefined;
   /**
    * What becomes of a step whose loss or gradient norm is not finite; it changes nothing in any
    * case. 'throw': it throws a NotFiniteError. 'stop': the run ends with a result that has the
@@ -60,23 +69,40 @@ export function checkTrainerOptions(options: TrainerOptions) {
     'optimizer',
     'clipNorm',
     'recompute',
+    'groups',
+    'accumulate',
     'onNaN',
     'maxSkips',
   ]);
-  const { loss, optimizer, clipNorm, recompute = false, onNaN = 'throw', maxSkips } = options;
+  const {
+    loss,
+    optimizer,
+    clipNorm,
+    recompute = false,
+    groups,
+    accumulate,
+    onNaN = 'throw',
+    maxSkips,
+  } = options;
   check.oneOf(onNaN, 'trainer: onNaN', ['throw', 'stop', 'skip']);
   if (maxSkips !== undefined && onNaN !== 'skip') {
     throw check.argumentError('trainer: maxSkips', "none without onNaN: 'skip'", `${maxSkips}`);
   }
   return {
     loss: checkLoss(loss, 'trainer: loss'),
-    optimizer: check.instance(optimizer, 'trainer: optimizer', Optimizer, 'rmsprop() or adam()'),
+    optimizer: check.instance(
+      optimizer,
+      'trainer: optimizer',
+      Optimizer,
+      'sgd(), adam() or the like',
+    ),
     clipNorm:
       clipNorm === undefined ? 0 : check.number(clipNorm, 'trainer: clipNorm', { above: 0 }),
     recompute: checkRecompute(recompute, 'trainer'),
+    groups: checkGroups(groups, 'trainer: groups'),
     onNaN,
     maxSkips: check.integer(maxSkips ?? 10, 'trainer: maxSkips', { min: 0 }),
-    accumulate: 1,
+    accumulate: check.integer(accumulate ?? 1, 'trainer: accumulate', { min: 1 }),
   };
 }
 

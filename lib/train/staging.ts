@@ -1,4 +1,5 @@
 import * as check from '../check.js';
+import { numberedBatches } from '../data/numbered.js';
 import type { Batch, DataCursor, DataSource, LastBatch } from '../data/source.js';
 import { BnLstmError } from '../errors.js';
 
@@ -36,7 +37,7 @@ export interface StagingOptions {
 export async function* stage<T>(
   data: DataSource,
   options: StagingOptions,
-  prepare: (batch: Batch, cursor: DataCursor) => T,
+  prepare: (batch: Batch) => T,
 ): AsyncGenerator<Staged<T[]>, void, undefined> {
   const { epochs, iterations, accumulate, from } = options;
   let before = 0;
@@ -51,8 +52,9 @@ export async function* stage<T>(
       before++;
       return staged;
     };
-    for await (const batch of open(data, options, { epoch, batches: skip })) {
-      window.push(prepare(batch, { epoch, batches }));
+    const opened = open(data, options, { epoch, batches: skip });
+    for await (const prepared of numberedBatches(opened, prepare, { epoch, skipped: skip })) {
+      window.push(prepared);
       batches++;
       if (window.length < accumulate) continue;
       yield step();

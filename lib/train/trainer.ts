@@ -1,8 +1,12 @@
 import * as check from '../check.js';
 import type { Batch, DataSource } from '../data/source.js';
+import { readSafetensors, writeSafetensors } from '../io/safetensors.js';
 import type { Network } from '../nn/network.js';
 import { checkDataSource } from '../nn/reading.js';
 import { type Profile, Profiler, plainRunner, type Runner } from '../program/profile.js';
+import { checkCheckpoint, makeCheckpoint } from './checkpoint.js';
+import { Fit } from './fit.js';
+import { checkFitOptions, type FitOptions, type FitResult } from './fit_options.js';
 import {
   checkRunOptions,
   checkTrainerOptions,
@@ -71,6 +75,66 @@ export class Trainer {
       endsTurn: (steps) => steps % reportEvery === 0,
       tellEpochs: false,
     });
+  }
+
+  /**
+   * A whole training: steps with validations, checkpoints, early stopping and a history between
+   * them, and population statistics at the end. Killed at any moment and called again with
+   * `resume: true`, it gives the same bits as one that was never interrupted, on a source that is
+   * `seekable` or has `resume`. A later `fit` goes on counting steps and epochs.
+   * @throws what `step` throws, what data throw; ERR_BNLSTM_BUSY where another process trains in the
+   * folder; ERR_BNLSTM_IO; to resume: ERR_BNLSTM_CHECKPOINT, ERR_BNLSTM_NOT_RESUMABLE,
+   * ERR_BNLSTM_FORMAT, ERR_BNLSTM_CHECKSUM. An aborted `signal` is no error
+   */
+  async fit(data: DataSource, options: FitOptions): Promise<FitResult> {
+    const stepper = this.#stepper;
+    stepper.assertAlive();
+    const checked = checkFitOptions(options);
+    checkDataSource(data, 'fit: data');
+    const unlock = stepper.network.lockTraining();
+    try {
+      return await new Fit(stepper, data, checked).run();
+    } finally {
+      unlock();
+    }
+  }
+
+  /**
+   * Writes a checkpoint: the model with all that training needs to go on, in one piece as
+   * `model.save` does. `load` opens it as a model.
+   * @throws ERR_BNLSTM_BUSY while a loop or step runs, ERR_BNLSTM_IO, ERR_BNLSTM_ARGUMENT,
+   * ERR_BNLSTM_DISPOSED
+   */
+  async save(path: string): Promise<void> {
+    const stepper = this.#stepper;
+    stepper.assertAlive();
+    check.string(path, 'save: path');
+    const unlock = stepper.network.lockTraining();
+    try {
+      const { tensors, metadata } = await makeCheckpoint(stepper, undefined);
+      await writeSafetensors(path, tensors, metadata);
+    } finally {
+      unlock();
+    }
+  }
+
+  /**
+   * Takes a checkpoint up, of a trainer with the same options on a model with the same layers. The
+   * next `run` goes on within the epoch. If it fails, nothing has changed.
+   * @throws ERR_BNLSTM_CHECKPOINT with all differences, ERR_BNLSTM_FORMAT, ERR_BNLSTM_CHECKSUM,
+   * ERR_BNLSTM_IO, ERR_BNLSTM_BUSY, ERR_BNLSTM_ARGUMENT, ERR_BNLSTM_DISPOSED
+   */
+  async restore(path: string): Promise<void> {
+    const stepper = this.#stepper;
+    stepper.assertAlive();
+    check.string(path, 'restore: path');
+    const unlock = stepper.network.lockTraining();
+    try {
+      const { restore } = checkCheckpoint(stepper, path, await readSafetensors(path));
+      await restore();
+    } finally {
+      unlock();
+    }
   }
 
   /** Frees the optimizer's state; the model stays. Idempotent. */
