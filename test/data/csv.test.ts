@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type CsvDataOptions, csvData } from '../../lib/data/csv.js';
+import { expectOnlyOurErrors } from '../io/mutate.js';
 import { expectError } from '../model/support.js';
 import { all } from './contract.js';
 
@@ -195,4 +196,12 @@ it('csvData says what is wrong', async () => {
   await expectError(given({ bucketBatches: 2 }), code, /bucketBatches: expected none without/);
   await expectError(given({ tokens: 1 }), code, /csvData: tokens/);
   await expectError(given({ scale: '1' }), code, /csvData: scale/);
+});
+
+it.each<[string, string, CsvDataOptions]>([
+  ['a line', 'y,a,b\n1,1,2\n0,3,4\n', { targets: 'y' }],
+  ['a step', 'id,t,y,a\nx,1,0,5\nx,2,0,6\ny,1,1,7\n', { sequence: 0, time: 1, targets: 2 }],
+])('csvData meets damaged files of %s with its own errors alone', async (_, text, options) => {
+  const sequences = async (bytes: Buffer) => (await csvData(bytes, options)).count;
+  await expectOnlyOurErrors([Buffer.from(text)], sequences, (bytes) => bytes);
 });

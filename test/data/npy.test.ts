@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { zipSync } from 'fflate';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type NpyDataOptions, npyData, npzData } from '../../lib/data/npy.js';
@@ -200,6 +201,52 @@ describe('npyData', () => {
     ],
   ])('refuses %s', async (_, arrays, options, message) => {
     await expectError(() => read(arrays, options), 'ERR_BNLSTM_DATA', message);
+  });
+
+  it('gives batches of what fits, and an error of its own for what does not', async () => {
+    const numbers = fc.constantFrom(Float32Array, Int32Array, Uint8Array);
+    const arrayOf = (...shapes: number[][]) =>
+      fc
+        .tuple(fc.constantFrom(...shapes), numbers, fc.integer({ min: 0, max: 2 }))
+        .map(([shape, Type, value]): Contents => {
+          const data = new Type(shape.reduce((product, extent) => product * extent, 1)).fill(value);
+          return { shape, data };
+        });
+    const extent = fc.integer({ min: 0, max: 3 });
+    const arrays = fc.tuple(extent, extent).chain(([N, T]) =>
+      fc.record(
+        {
+          inputs: arrayOf([N, T], [N, T, 2], [N], []),
+          targets: arrayOf([N], [N, T], [N, T, 2], [N, 1], [T]),
+          lengths: arrayOf([N], [N], [N, 1], [T]),
+          mask: arrayOf([N], [N, T], [N, T, 1]),
+        },
+        { requiredKeys: ['inputs'] },
+      ),
+    );
+    let fits = 0;
+    await fc.assert(
+      fc.asyncProperty(arrays, async (arrays) => {
+        let data: Awaited<ReturnType<typeof read>>;
+        try {
+          data = await read(arrays);
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'ERR_BNLSTM_DATA' });
+          return;
+        }
+        fits++;
+        const { count, steps, features, lengths, perStep } = data.form;
+        expect(count).toBe(arrays.inputs.shape[0]);
+        const [batch] = all(data, { batchSize: count });
+        expect(batch.steps).toBe(lengths ? Math.max(...(batch.lengths ?? [])) : steps);
+        expect(batch.inputs).toHaveLength(count * batch.steps * features);
+        const rows = perStep ? count * batch.steps : count;
+        expect((batch.targets?.length ?? 0) % rows).toBe(0);
+        if (batch.mask) expect(batch.mask).toHaveLength(rows);
+      }),
+      { numRuns: 400 },
+    );
+    expect(fits).toBeGreaterThan(0);
   });
 
   it('says what is wrong', async () => {
