@@ -43,6 +43,16 @@ interface RunningStep {
   undone: boolean;
 }
 
+/** What a trainer takes on the device beside its model, in bytes, from its first step on. */
+export interface TrainerMemory {
+  readonly optimizer: number;
+  /** With `accumulate`. */
+  readonly accumulation: number;
+  /** With `carryState`. */
+  readonly carriedState: number;
+  readonly total: number;
+}
+
 /** What a trainer has, beside the network: on the host, as it was at one moment. */
 export interface SavedTraining {
   /** The device's record, [stateSlots]. */
@@ -331,6 +341,18 @@ export class Stepper {
       ),
     };
     return { ...this.options, ...this.#memory, sticky: this.options.onNaN !== 'skip' };
+  }
+
+  get memory(): TrainerMemory {
+    const { state, slots = [] } = this.#memory ?? {};
+    const optimizer = [state, ...slots].reduce((sum, array) => sum + (array?.bytes ?? 0), 0);
+    const [accumulation, carriedState] = [this.#window?.bytes ?? 0, this.#carried?.bytes ?? 0];
+    return {
+      optimizer,
+      accumulation,
+      carriedState,
+      total: optimizer + accumulation + carriedState,
+    };
   }
 
   assertAlive(): void {
