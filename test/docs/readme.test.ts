@@ -99,11 +99,23 @@ describe('README.md', () => {
   );
 
   it('links to files that are there', async () => {
-    for (const file of ['README.md', 'CONTRIBUTING.md', 'docs/cuda.md']) {
+    for (const file of ['README.md', 'CONTRIBUTING.md', 'docs/cuda.md', 'docs/files.md']) {
       for (const [, link] of (await read(file)).matchAll(/\]\((?!https?:)([^)#]+)\)/g)) {
         await expect(read(join(dirname(file), link)), link).resolves.toBeTruthy();
       }
     }
+  });
+});
+
+describe('docs/files.md', async () => {
+  const [block, ...others] = blocksOf(await read('docs/files.md'));
+
+  it('shows how to check a checksum', async () => {
+    expect(others).toEqual([]);
+    const path = JSON.stringify(join(folder, 'linear.safetensors'));
+    const { code, out } = await runModule(block.replaceAll("'linear.safetensors'", path));
+    expect(code, out).toBe(0);
+    expect(out).toBe('true\n');
   });
 });
 
