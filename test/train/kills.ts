@@ -8,6 +8,10 @@ import { contentOf } from './fit_support.js';
 
 const child = fileURLToPath(new URL('killed_child.mjs', import.meta.url));
 
+/** In microseconds: about what a save takes, and more. */
+const longestWait = 40_000;
+const sleeper = new Int32Array(new SharedArrayBuffer(4));
+
 /** What killing and resuming has shown. */
 export interface KillReport {
   readonly kills: number;
@@ -40,8 +44,7 @@ function live(directory: string, killAfterStep: number, microseconds: number): P
       progress += data;
       const now = progress.split('s').length - 1;
       if (before >= killAfterStep || now < killAfterStep || killed) return;
-      const until = performance.now() + microseconds / 1000;
-      while (performance.now() < until); // timers are too coarse for the middle of a save
+      Atomics.wait(sleeper, 0, 0, microseconds / 1000); // timers are too coarse
       killed = process_.kill('SIGKILL');
     });
     process_.stderr.on('data', (data) => {
@@ -78,7 +81,7 @@ export async function killTrainings(kills: number, seed: number): Promise<KillRe
         const { killed, progress, stderr } = await live(
           directory,
           step,
-          random.below(15_000, draw++),
+          random.below(longestWait, draw++),
         );
         if (stderr !== '') failures.push(stderr);
         if (!killed || stderr !== '') break;
