@@ -142,6 +142,16 @@ describe('the examples', () => {
     expect(out).toMatch(/test: loss \d\.\d+, accuracy \d+\.\d %/);
   });
 
+  it('train, and go on where they have ended', async () => {
+    const directory = join(folder, 'run');
+    const first = await run(['examples/resume.mjs', directory, '2', '2']);
+    expect(first.code, first.out).toBe(0);
+    expect(first.out).toMatch(/^goes on after step 0\n.*finished after step 2;/s);
+    const second = await run(['examples/resume.mjs', directory, '4', '2']);
+    expect(second.code, second.out).toBe(0);
+    expect(second.out).toMatch(/^goes on after step 2\n.*finished after step 4;.*\ntest acc/s);
+  });
+
   it('learn from sequences of different length, and predict the same bits in any batch', async () => {
     const { code, out } = await run(['examples/variable-length.mjs']);
     expect(code, out).toBe(0);
