@@ -105,7 +105,9 @@ export class RunFolder {
       await history.sync();
       await history.close();
       const records = await readHistory(history.path);
-      await writeReport(join(this.path, 'report.html'), [{ name: basename(resolve(this.path)), records }]);
+      await writeReport(join(this.path, 'report.html'), [
+        { name: basename(resolve(this.path)), records },
+      ]);
     } finally {
       await this.#checkpoints.close();
     }
