@@ -1,16 +1,26 @@
 /** What shells expect of a process that ended because of a signal: 128 and its number. */
-export const interruptCodes = { SIGINT: 130, SIGTERM: 143 } as const;
+export const interruptCodes = { SIGINT: 130, SIGPIPE: 141, SIGTERM: 143 } as const;
 
 export type InterruptSignal = keyof typeof interruptCodes;
 
 export interface Interrupt {
+  /** Its reason is the name of the signal. */
   readonly signal: AbortSignal;
   dispose(): void;
 }
 
 /**
- * Aborts at the first of the signals, with its name as the reason, and ends the process at the
- * second, until it is disposed.
+ * Ends the process when nobody reads what it prints any more, unless `onInterrupt` listens to SIGPIPE.
+ */
+export function endWithPipe(output: NodeJS.WritableStream): void {
+  output.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    if (process.listenerCount('SIGPIPE') === 0) process.exit(interruptCodes.SIGPIPE);
+  });
+}
+
+/**
+ * Aborts at the first of the signals, and ends the process at the second, until it is disposed.
  */
 export function onInterrupt(
   first: (signal: InterruptSignal) => void,
@@ -18,7 +28,10 @@ export function onInterrupt(
 ): Interrupt {
   const controller = new AbortController();
   const listener = (signal: InterruptSignal) => {
-    if (controller.signal.aborted) process.exit(interruptCodes[signal]);
+    if (controller.signal.aborted) {
+      if (signal === 'SIGPIPE') return; // what is still written to a closed pipe
+      process.exit(interruptCodes[signal]);
+    }
     controller.abort(signal);
     first(signal);
   };

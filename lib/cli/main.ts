@@ -7,10 +7,13 @@ import { benchGpu } from './bench_gpu.js';
 import { type Command, runCommand } from './command.js';
 import { demo } from './demo.js';
 import { doctor } from './doctor.js';
+import { endWithPipe } from './interrupt.js';
+import { train } from './train.js';
 
-const commands: readonly Command[] = [demo, doctor, benchCpu, benchGpu];
+const commands: readonly Command[] = [train, doctor, benchCpu, benchGpu, demo];
 const groups = { bench: 'Measure the speed: on the CPU, on a GPU' };
 
+endWithPipe(process.stdout);
 runCommand(commands, process.argv.slice(2), { groups, version: VERSION }).catch((error: Error) => {
   const code = error instanceof BnLstmError ? error.code : 'ERR_BNLSTM_INTERNAL';
   console.error(`bnlstm: ${code}: ${error.message}`);
