@@ -93,9 +93,11 @@ export async function readConfig({ kind, file, flags = {} }: ConfigSource): Prom
   const parsed = runSchema.safeParse(input);
   if (!parsed.success) {
     throw configError(parsed.error, input, (path) => {
-      const flag = given.find((each) => each.path.join('.') === path.join('.'));
-      if (flag) return `--${flag.flag}`;
       const place = path.map(String).join('.');
+      const flag =
+        given.find((each) => each.path.join('.') === place) ??
+        given.find((each) => place !== '' && each.path.join('.').startsWith(`${place}.`));
+      if (flag) return `--${flag.flag}`;
       return file === undefined ? place : `${file}${place === '' ? '' : `: ${place}`}`;
     });
   }

@@ -24,7 +24,7 @@ export function describeStep(
     `step ${index}${total === undefined ? '' : `/${total}`}`,
     `loss ${loss.toPrecision(4)}`,
     ...(accuracy === undefined ? [] : [formatPercent(accuracy)]),
-    `${sequencesPerSecond.toPrecision(3)} seq/s`,
+    `${Number(sequencesPerSecond.toPrecision(3))} seq/s`,
     ...(secondsLeft === undefined ? [] : [`${formatSeconds(secondsLeft)} left`]),
   ];
 }
@@ -82,6 +82,7 @@ export class Progress {
   /** Takes a record of the run, and shows it if it is time. */
   record(record: HistoryRecord): void {
     if (record.type === 'validation') this.note(describeValidation(record));
+    if (record.type === 'warning') this.note(`warning: ${record.message}`);
     if (record.type !== 'step') return;
     this.#latest = record;
     this.#first ??= { index: record.index, at: this.#now() };

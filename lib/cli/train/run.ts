@@ -2,7 +2,6 @@ import { join } from 'node:path';
 import { argumentError } from '../../check.js';
 import { BnLstmError, type HistoryRecord, type Model } from '../../index.js';
 import { type Interrupt, type InterruptSignal, interruptCodes, onInterrupt } from '../interrupt.js';
-import { machineFacts } from '../machine.js';
 import { makeRunFolder, runFiles, writeRunConfig } from '../run_folder.js';
 import { readConfig } from './config.js';
 import { type FitResult, trainerOf } from './contract.js';
@@ -88,7 +87,6 @@ function fitOptions({ config, folder, resume }: Plan, { validation }: RunData) {
     resume,
     statistics,
     configuration: config,
-    machine: machineFacts(),
   };
 }
 
@@ -138,7 +136,9 @@ async function train(plan: Plan, task: Task, data: RunData, json: boolean): Prom
         recompute,
         onNaN,
       });
-      const onRecord = (record: HistoryRecord) => {
+      const onRecord = async (record: HistoryRecord) => {
+        // The folder is ours by now.
+        if (record.type === 'start') await writeRunConfig(plan.folder, config);
         if (json) process.stdout.write(`${JSON.stringify(record)}\n`);
         else progress.record(record);
       };
@@ -163,6 +163,5 @@ export async function runTraining(kind: string | undefined, values: FlagValues):
   const task = await findTask(plan.config.task, data.train);
   const config = { ...plan.config, task, model: settleModel(plan.config, task) };
   if (!plan.resume) await makeRunFolder(plan.folder);
-  await writeRunConfig(plan.folder, config);
   await train({ ...plan, config }, task, data, values.json === true);
 }
