@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util';
 import { Contestant, recentIterations, settings } from '../../lib/cli/demo/contestant.js';
 import { Progress } from '../../lib/cli/demo/progress.js';
 import { trainInTurns } from '../../lib/cli/demo/training.js';
-import { machineFacts as basicFacts } from '../../lib/cli/machine.js';
+import { machineFacts as basicFacts } from '../../lib/machine.js';
 import {
   bnLstm,
   lastStep,
