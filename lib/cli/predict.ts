@@ -1,8 +1,4 @@
 import type { Command } from './command.js';
-import { dataFlags } from './train/flags.js';
-
-/** What tells how a file of inputs is read; the files themselves are `--input`. */
-const { features, sequence, delimiter } = dataFlags;
 
 const options = {
   input: { type: 'string', value: 'FILE', help: 'sequences: .npy or .csv, as in training' },
@@ -14,9 +10,6 @@ const options = {
   device: { type: 'string', value: 'D', help: 'auto (default), cpu, ...: see `bnlstm doctor`' },
   threads: { type: 'string', value: 'N', help: 'default: what the machine has' },
   config: { type: 'string', value: 'FILE', help: "default: config.json in the model's folder" },
-  features,
-  sequence,
-  delimiter,
 } as const;
 
 const details = `

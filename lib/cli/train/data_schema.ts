@@ -2,6 +2,8 @@ import { z } from 'zod';
 
 const count = z.int().min(1);
 const file = z.string().min(1);
+const column = z.union([file, z.int().min(0)]);
+const targetKind = z.enum(['classes', 'reals']);
 
 /** Of files that are read into memory. */
 const common = {
@@ -46,10 +48,7 @@ const npy = z.strictObject({
     .boolean()
     .optional()
     .describe('inputs are token ids (default: whole numbers of shape [N, T] are)'),
-  targetKind: z
-    .enum(['classes', 'reals'])
-    .optional()
-    .describe('default: whole numbers are classes'),
+  targetKind: targetKind.optional().describe('default: whole numbers are classes'),
   byteScale: z.number().optional().describe('what bytes are multiplied by (default 1/255)'),
   ...common,
 });
@@ -59,10 +58,31 @@ const csv = z.strictObject({
   train: file,
   validation: file.optional(),
   test: file.optional(),
-  target: file.describe('column with the class or the value'),
-  features: z.array(file).min(1).optional().describe('columns (default: all others)'),
-  sequence: file.optional().describe('column that tells which sequence a row is a step of'),
+  targets: z
+    .union([column, z.array(column).min(1)])
+    .describe('column of the target, or columns of real ones'),
+  targetKind: targetKind.default('classes'),
+  classes: z
+    .array(z.string())
+    .min(1)
+    .optional()
+    .describe('names of the classes 0, 1, …, where the column has names'),
+  inputs: z.array(column).min(1).optional().describe('columns (default: all others)'),
+  tokens: z.boolean().default(false).describe('inputs are token ids'),
+  scale: z.number().default(1).describe('what real inputs are multiplied by'),
+  features: count
+    .optional()
+    .describe('one sequence per line: reals per step, which stand together (default 1)'),
+  sequence: column.optional().describe('one step per line: the column that tells sequences apart'),
+  time: column
+    .optional()
+    .describe('one step per line: a column of numbers that rise within each sequence'),
+  perStep: z.boolean().optional().describe('one step per line: each has its own target'),
   delimiter: z.enum([',', ';', '\t', '|', ' ']).default(','),
+  header: z
+    .boolean()
+    .optional()
+    .describe('the first line has names (default: if it has no numbers)'),
   ...common,
 });
 
@@ -71,8 +91,8 @@ export const dataSchema = z.discriminatedUnion('kind', [mnist, npy, csv]);
 
 export type DataConfig = z.output<typeof dataSchema>;
 export type NpySet = z.output<typeof npySet>;
-/** How batches are made of sequences of different length. */
-export type DataOptions = Pick<z.output<typeof npy>, 'bucketBatches' | 'stepMultiple'>;
+/** Of files that are read into memory. */
+export type FileConfig = Exclude<DataConfig, { kind: 'mnist' }>;
 
 /** The same data with other paths of files. */
 export function mapDataFiles(data: DataConfig, change: (path: string) => string): DataConfig {

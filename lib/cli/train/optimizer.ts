@@ -1,5 +1,14 @@
-import { adam, type LearningRate, type Optimizer, rmsprop } from '../../index.js';
-import { adamw, cosine, plateau, sgd, stepDecay } from './contract.js';
+import {
+  adam,
+  adamw,
+  cosine,
+  type LearningRate,
+  type Optimizer,
+  plateau,
+  rmsprop,
+  sgd,
+  stepDecay,
+} from '../../index.js';
 import type { RunConfig } from './schema.js';
 
 /** @param total training steps, over which the rate falls if nothing else is said */
@@ -11,7 +20,7 @@ function makeRate({ schedule, optimizer }: RunConfig, total: number | undefined)
     case 'step':
       return stepDecay({ learningRate, every: schedule.every, factor: schedule.factor });
     case 'cosine': {
-      const { warmup, floor, steps = total } = schedule;
+      const { warmup, floor, steps = total as number } = schedule;
       return cosine({ learningRate, steps, warmup, floor });
     }
     case 'plateau': {

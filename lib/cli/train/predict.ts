@@ -124,7 +124,7 @@ export async function runPrediction(path: string, values: FlagValues): Promise<v
   const batchSize = integerOption(text['batch-size'], 'batch-size', { min: 1 }) ?? 500;
   const { config, model } = await openSavedRun(path, values);
   try {
-    const data = await openInputs(input, { config, lengths: text.lengths });
+    const data = await openInputs(input, config, text.lengths);
     const classes = !values.raw && config?.task.loss !== 'mean-squared-error';
     const rows = predictAll(model, data.batches({ batchSize, lastBatch: 'keep' }), {
       classes,

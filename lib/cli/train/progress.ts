@@ -128,7 +128,8 @@ export class Progress {
   #secondsLeft(): number | undefined {
     if (!this.#latest || !this.#first || this.#total === undefined) return undefined;
     const done = this.#latest.index - this.#first.index;
-    if (done === 0) return undefined;
-    return ((this.#now() - this.#first.at) / done) * (this.#total - this.#latest.index);
+    const left = this.#total - this.#latest.index;
+    if (done === 0 || left <= 0) return undefined;
+    return ((this.#now() - this.#first.at) / done) * left;
   }
 }

@@ -1,11 +1,10 @@
 import { join } from 'node:path';
 import { argumentError } from '../../check.js';
-import { BnLstmError, type HistoryRecord, type Model } from '../../index.js';
+import { BnLstmError, type FitResult, type HistoryRecord, type Model } from '../../index.js';
 import { type Interrupt, type InterruptSignal, interruptCodes, onInterrupt } from '../interrupt.js';
 import { makeRunFolder, runFiles, writeRunConfig } from '../run_folder.js';
 import { readConfig } from './config.js';
-import { type FitResult, trainerOf } from './contract.js';
-import { openData, type RunData } from './data.js';
+import { openData, type RunData, settleData } from './data.js';
 import { type FlagValues, resumableFlags, trainFlags } from './flags.js';
 import { makeLoss, makeModel, settleModel } from './model.js';
 import { makeOptimizer } from './optimizer.js';
@@ -128,7 +127,7 @@ async function train(plan: Plan, task: Task, data: RunData, json: boolean): Prom
     );
     try {
       const { clipNorm, accumulate, recompute, onNaN } = config.training;
-      const trainer = trainerOf(model, {
+      const trainer = model.trainer({
         loss: makeLoss(task),
         optimizer: makeOptimizer(config, total),
         clipNorm: clipNorm === 0 ? undefined : clipNorm,
@@ -159,9 +158,10 @@ async function train(plan: Plan, task: Task, data: RunData, json: boolean): Prom
 /** `bnlstm train` */
 export async function runTraining(kind: string | undefined, values: FlagValues): Promise<void> {
   const plan = await makePlan(kind, values);
-  const data = await openData(plan.config.data, plan.config.seed);
-  const task = await findTask(plan.config.task, data.train);
-  const config = { ...plan.config, task, model: settleModel(plan.config, task) };
+  const settled = await settleData(plan.config.data);
+  const data = await openData(settled, plan.config.seed);
+  const task = findTask(plan.config.task, data.form);
+  const config = { ...plan.config, data: settled, task, model: settleModel(plan.config, task) };
   if (!plan.resume) await makeRunFolder(plan.folder);
   await train({ ...plan, config }, task, data, values.json === true);
 }

@@ -1,19 +1,61 @@
 import { argumentError } from '../../check.js';
-import { type FileSource, fileSource } from '../../data/file_source.js';
-import type { Batch } from '../../index.js';
+import { arrayData, type Batch, type FileSource, sequenceData } from '../../index.js';
 import { hostStream, Philox } from '../../random.js';
-import type { DataOptions } from './data_schema.js';
+import type { FileConfig } from './data_schema.js';
 
 type Column = Float32Array | Int32Array;
 
 /** The chosen rows of an array that has `count` of them. */
-function take<T extends Column>(column: T, count: number, rows: Int32Array): T {
+function rowsOf<T extends Column>(column: T, count: number, rows: Int32Array): T[] {
   const width = column.length / count;
-  const out = new (column.constructor as new (length: number) => T)(rows.length * width);
-  for (const [to, from] of rows.entries()) {
-    out.set(column.subarray(from * width, (from + 1) * width), to * width);
-  }
+  return Array.from(rows, (row) => column.subarray(row * width, (row + 1) * width) as T);
+}
+
+function together<T extends Column>(rows: readonly T[]): T {
+  const width = rows[0].length;
+  const out = new (rows[0].constructor as new (length: number) => T)(rows.length * width);
+  for (const [at, row] of rows.entries()) out.set(row, at * width);
   return out;
+}
+
+/** Some of the sequences of a source, which `all` are. */
+function part(source: FileSource, all: Batch, rows: Int32Array, data: FileConfig): FileSource {
+  const { count, form } = source;
+  const { steps, lengths } = all;
+  const { features, perStep } = form;
+  const chosen = <T extends Column>(column: T): T[] => rowsOf(column, count, rows);
+  const inputs = chosen<Column>(all.inputs);
+  const targets = all.targets && chosen<Column>(all.targets);
+  const mask = all.mask && chosen(all.mask);
+  const withForm = <S extends object>(made: S) =>
+    Object.assign(made, { form: { ...form, count: rows.length } });
+  if (lengths === undefined) {
+    return withForm(
+      arrayData({
+        inputs: together(inputs),
+        targets: targets && together(targets),
+        mask: mask && together(mask),
+        steps,
+        features,
+      }),
+    );
+  }
+  const cut = <T extends Column>(columns: readonly T[]): T[] =>
+    columns.map((column, i) => {
+      const perRow = column.length / steps;
+      return column.subarray(0, lengths[rows[i]] * perRow) as T;
+    });
+  const { bucketBatches, stepMultiple } = data;
+  return withForm(
+    sequenceData({
+      inputs: cut(inputs),
+      targets: targets && (perStep ? cut(targets) : together(targets)),
+      mask: mask && (perStep ? cut(mask) : together(mask)),
+      features,
+      bucketBatches,
+      stepMultiple,
+    }),
+  );
 }
 
 /**
@@ -23,30 +65,21 @@ function take<T extends Column>(column: T, count: number, rows: Int32Array): T {
  */
 export async function split(
   source: FileSource,
-  { share, seed, bucket }: { readonly share: number; readonly seed: number; readonly bucket: DataOptions },
+  seed: number,
+  data: FileConfig,
 ): Promise<{ readonly train: FileSource; readonly validation: FileSource }> {
-  const { count, form } = source;
-  const held = Math.round(share * count);
+  const { count } = source;
+  const held = Math.round(data.validationShare * count);
   if (held === 0 || held === count) {
-    throw argumentError('data.validationShare', `a share of ${count} sequences, not all`, `${share}`);
+    const expected = `a share of ${count} sequences, not none and not all`;
+    throw argumentError('data.validationShare', expected, `${data.validationShare}`);
   }
   let all: Batch | undefined;
   for await (const batch of source.batches({ batchSize: count, lastBatch: 'keep' })) all = batch;
-  const { inputs, steps, targets, lengths, mask } = all as Batch;
-  const part = (rows: Int32Array) =>
-    fileSource(
-      {
-        inputs: take<Column>(inputs, count, rows),
-        steps,
-        features: form.features,
-        targets: targets && take<Column>(targets, count, rows),
-        perStep: form.perStep,
-        lengths: lengths && take(lengths, count, rows),
-        mask: mask && take(mask, count, rows),
-      },
-      bucket,
-    );
   const order = new Philox(seed, hostStream.validationSplit).permutation(count);
   // Rows stay in the order of the file.
-  return { train: part(order.slice(held).sort()), validation: part(order.slice(0, held).sort()) };
+  const [validation, train] = [order.slice(0, held).sort(), order.slice(held).sort()].map((rows) =>
+    part(source, all as Batch, rows, data),
+  );
+  return { train, validation };
 }
