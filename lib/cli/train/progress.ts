@@ -92,8 +92,10 @@ export class Progress {
 
   /** Writes a line that stays; the bar goes on below it. */
   note(text: string): void {
+    const running = this.#running;
     this.erase();
     this.#output.write(`${text}\n`);
+    if (running && this.#latest) this.#draw(this.#latest.index);
   }
 
   /** Takes the bar away, and leaves the last record as a line. */

@@ -103,7 +103,11 @@ async function conclude(
     return;
   }
   if (stoppedBy === 'not-finite') {
-    throw new BnLstmError('ERR_BNLSTM_NOT_FINITE', `training has ended at step ${index}`);
+    const what = `training has ended at step ${index}, as \`--on-nan stop\` says`;
+    throw new BnLstmError(
+      'ERR_BNLSTM_NOT_FINITE',
+      `${what}; see ${join(folder, runFiles.history)}`,
+    );
   }
   const file = join(folder, runFiles.model);
   if (best) say(`Best validation at step ${best.index}: loss ${best.loss.toPrecision(4)}`);
@@ -117,9 +121,13 @@ async function train(plan: Plan, task: Task, data: RunData, json: boolean): Prom
   try {
     const progress = new Progress(process.stdout, total);
     const say = (text: string) => {
-      if (json || interrupt.signal.reason === 'SIGPIPE') console.error(text);
+      // Ctrl-C may have ended the reader of a pipe too.
+      const toPipe = interrupt.signal.aborted && !process.stdout.isTTY;
+      if (json || toPipe) console.error(text);
       else progress.note(text);
     };
+    const erase = () => progress.erase();
+    process.on('exit', erase); // also at the second Ctrl-C
     if (!json) progress.note(heading(plan, model, data, total));
     const interrupt = onInterrupt(
       () => say('Finishing the step and saving; once more ends at once.'),
@@ -147,7 +155,8 @@ async function train(plan: Plan, task: Task, data: RunData, json: boolean): Prom
       if (!json) progress.finish();
       await conclude(plan, result, interrupt, say);
     } finally {
-      progress.erase();
+      erase();
+      process.removeListener('exit', erase);
       interrupt.dispose();
     }
   } finally {
