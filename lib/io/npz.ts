@@ -4,13 +4,21 @@ import { type NpyArray, readNpyFrom } from './npy.js';
 import { readZipDirectory, readZipEntry } from './zip.js';
 
 export interface NpzOptions {
-  /** Arrays to read. Default: all. */
+  /** Arrays to read, which must be there. Default: all. */
   readonly names?: readonly string[] | undefined;
+  /** Arrays to read beside `names` if they are there. */
+  readonly optional?: readonly string[] | undefined;
   /** Of the arrays that are read together, unpacked. Default 2^31, 2 GiB. */
   readonly maxBytes?: number | undefined;
 }
 
 const suffix = '.npy';
+
+function checkNames(names: readonly string[] | undefined, option: string) {
+  if (names === undefined) return undefined;
+  if (Array.isArray(names) && names.every((name) => typeof name === 'string')) return names;
+  throw check.argumentError(`readNpz: ${option}`, 'an array of strings', check.show(names));
+}
 
 /**
  * Reads the arrays that NumPy has saved together (`.npz`, from `savez` or `savez_compressed`), by
@@ -27,11 +35,11 @@ export async function readNpz(
   source: string | Uint8Array,
   options?: NpzOptions,
 ): Promise<Map<string, NpyArray>> {
-  const { names, maxBytes = 2 ** 31 } = check.options(options, 'readNpz', ['names', 'maxBytes']);
+  const given = check.options(options, 'readNpz', ['names', 'optional', 'maxBytes']);
+  const names = checkNames(given.names, 'names');
+  const optional = checkNames(given.optional, 'optional') ?? [];
+  const { maxBytes = 2 ** 31 } = given;
   check.integer(maxBytes, 'readNpz: maxBytes', { min: 1 });
-  if (names !== undefined && !(Array.isArray(names) && names.every((n) => typeof n === 'string'))) {
-    throw check.argumentError('readNpz: names', 'an array of strings', check.show(names));
-  }
   return withBytes(source, 'readNpz', async (file) => {
     const directory = await readZipDirectory(file);
     const entries = directory.flatMap((entry) =>
@@ -42,7 +50,8 @@ export async function readNpz(
       const there = entries.map(({ name }) => name).join(', ') || 'none';
       throw dataError(file.name, `no array ${JSON.stringify(missing)}; there are: ${there}`);
     }
-    const wanted = names ? entries.filter(({ name }) => names.includes(name)) : entries;
+    const all = names && [...names, ...optional];
+    const wanted = all ? entries.filter(({ name }) => all.includes(name)) : entries;
     const bytes = wanted.reduce((sum, { entry }) => sum + entry.size, 0);
     if (bytes > maxBytes) {
       throw dataError(file.name, `${bytes} bytes unpacked, more than maxBytes = ${maxBytes}`);
