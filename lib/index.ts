@@ -104,6 +104,8 @@ export { type SgdOptions, sgd } from './optim/sgd.js';
 export type { OpPlan } from './program/op_plans.js';
 export { OutOfMemoryError } from './program/out_of_memory_error.js';
 export type { OpTime, Profile } from './program/profile.js';
+export { makeReport, type ReportOptions, writeReport } from './report/report.js';
+export type { ReportRun } from './report/run_log.js';
 export type { StatisticsEstimate } from './train/estimate_statistics.js';
 export type {
   BestResult,
