@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { HistoryRecord } from '../../../lib/index.js';
 import { readSafetensors } from '../../../lib/io/safetensors.js';
 import { bnlstm, type Run } from '../child.js';
+import { table } from './table.js';
 
 let folder = '';
 beforeAll(async () => {
@@ -14,18 +15,6 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 const at = (name: string) => join(folder, name);
-
-/** Sequences of 4 to 6 steps, of two features and two classes that are easy to tell. */
-function table(count: number): string {
-  const lines = ['id,a,b,label'];
-  for (let n = 0; n < count; n++) {
-    const label = n % 2;
-    for (let t = 0; t < 4 + (n % 3); t++) {
-      lines.push(`s${n},${label - 0.5 + 0.3 * Math.sin(7 * n + t)},${Math.cos(n + t)},${label}`);
-    }
-  }
-  return `${lines.join('\n')}\n`;
-}
 
 const small = ['--hidden', '6', '--batch-size', '10', '--device', 'cpu:portable', '--threads', '1'];
 
