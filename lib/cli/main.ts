@@ -2,30 +2,9 @@
 import { debuglog } from 'node:util';
 import { BnLstmError } from '../errors.js';
 import { VERSION } from '../index.js';
-import { benchCpu } from './bench_cpu.js';
-import { benchGpu } from './bench_gpu.js';
-import { type Command, runCommand } from './command.js';
-import { demo } from './demo.js';
-import { doctor } from './doctor.js';
-import { evaluate } from './evaluate.js';
-import { inspect } from './inspect.js';
+import { runCommand } from './command.js';
+import { commands, groups } from './commands.js';
 import { endWithPipe } from './interrupt.js';
-import { predict } from './predict.js';
-import { report } from './report.js';
-import { train } from './train.js';
-
-const commands: readonly Command[] = [
-  train,
-  evaluate,
-  predict,
-  inspect,
-  report,
-  benchCpu,
-  benchGpu,
-  doctor,
-  demo,
-];
-const groups = { bench: 'Measure the speed: on the CPU, on a GPU' };
 
 endWithPipe(process.stdout);
 runCommand(commands, process.argv.slice(2), { groups, version: VERSION }).catch((error: Error) => {

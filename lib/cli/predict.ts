@@ -1,7 +1,7 @@
 import type { Command } from './command.js';
 
 const options = {
-  input: { type: 'string', value: 'FILE', help: 'sequences: .npy or .csv, as in training' },
+  input: { type: 'string', value: 'FILE', help: 'sequences: .csv, .npy or .npz, as in training' },
   output: { type: 'string', value: 'FILE', help: '.npy or .csv; -: CSV on stdout (default)' },
   raw: { type: 'boolean', help: 'what the model gives, not the probabilities of classes' },
   'batch-size': { type: 'string', value: 'N', help: 'default 500' },

@@ -23,10 +23,10 @@ Examples:
 
 The folder of a run gets config.json (all that was chosen, with defaults), history.jsonl (a record per
 line), checkpoints, best.safetensors, model.safetensors at the end, and report.html to look at.
-Ctrl-C finishes the step, saves, and says how to go on; a second one ends at once. With --resume only
+Ctrl+C finishes the step, saves, and says how to go on; a second one ends at once. With --resume only
 --iterations, --epochs and --threads may be given: the rest is that of the run.
 
-Exit codes: 0 the training has ended; 1 an error, told in one line; 130 interrupted by Ctrl-C,
+Exit codes: 0 the training has ended; 1 an error, told in one line; 130 interrupted by Ctrl+C,
 143 by SIGTERM, 141 by a closed pipe (saved, unless it came twice).`;
 
 export const train: Command<typeof options> = {

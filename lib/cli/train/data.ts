@@ -86,6 +86,25 @@ export async function openData(data: DataConfig, seed: number): Promise<RunData>
   return { ...parts, test: await some(test), form: all.form };
 }
 
+export const setNames = ['train', 'validation', 'test'] as const;
+export type SetName = (typeof setNames)[number];
+
+/** The sets that a configuration has. */
+export function setsOf(data: DataConfig): readonly SetName[] {
+  if (data.kind === 'mnist') return setNames;
+  const { validation, test, validationShare } = data;
+  const there = { train: true, validation: validation ?? validationShare > 0, test };
+  return setNames.filter((name) => there[name]);
+}
+
+/** One of the sets, without reading those that it does not need. As `openData`. */
+export async function openSet(data: DataConfig, seed: number, name: SetName): Promise<DataSource> {
+  const isFile = data.kind !== 'mnist' && (name === 'test' || data.validationShare === 0);
+  const set = isFile ? data[name] : undefined;
+  if (isFile && set !== undefined) return openFile(data, set);
+  return (await openData(data, seed))[name] as DataSource;
+}
+
 /**
  * Sequences to predict, read as the configuration says of its own, whose targets may be missing.
  * @param lengths path of the .npy file with the steps of each sequence

@@ -1,23 +1,21 @@
 import * as check from '../../check.js';
 import { integerOption } from '../command.js';
 import { formatPercent } from '../format.js';
-import { openData, type RunData } from './data.js';
+import { openSet, type SetName, setNames, setsOf } from './data.js';
+import type { DataConfig } from './data_schema.js';
 import type { FlagValues } from './flags.js';
 import { makeLoss } from './model.js';
 import { openSavedRun } from './saved_run.js';
 
-const sets = ['train', 'validation', 'test'] as const;
-
-/** The data that were asked for. */
-function choose(data: RunData, asked: string | undefined) {
+/** The set that was asked for. */
+function choose(data: DataConfig, asked: string | undefined): SetName {
+  const there = setsOf(data);
   const name =
     asked === undefined
-      ? (['test', 'validation'] as const).find((each) => data[each])
-      : check.oneOf(asked, '--set', sets);
-  const chosen = name && data[name];
-  if (chosen !== undefined) return { name, data: chosen };
-  const there = sets.filter((each) => data[each]).join(', ');
-  throw check.argumentError('--set', `one that there is: ${there}`, asked ?? 'none');
+      ? (['test', 'validation'] as const).find((each) => there.includes(each))
+      : check.oneOf(asked, '--set', setNames);
+  if (name !== undefined && there.includes(name)) return name;
+  throw check.argumentError('--set', `one that there is: ${there.join(', ')}`, asked ?? 'none');
 }
 
 /** `bnlstm evaluate` */
@@ -32,9 +30,10 @@ export async function runEvaluation(path: string, values: FlagValues): Promise<v
     if (config === undefined) {
       throw check.argumentError('evaluate', `data: no config.json lies beside ${file}`, 'none');
     }
-    const opened = await openData(config.data, config.seed);
-    const { name, data } = choose(opened, text.set);
-    if (values.estimate) await model.estimateStatistics(opened.train, config.statistics);
+    const name = choose(config.data, text.set);
+    const open = (set: SetName) => openSet(config.data, config.seed, set);
+    if (values.estimate) await model.estimateStatistics(await open('train'), config.statistics);
+    const data = await open(name);
     const result = await model.evaluate(data, {
       batchSize,
       limit,

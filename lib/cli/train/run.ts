@@ -121,13 +121,13 @@ async function train(plan: Plan, task: Task, data: RunData, json: boolean): Prom
   try {
     const progress = new Progress(process.stdout, total);
     const say = (text: string) => {
-      // Ctrl-C may have ended the reader of a pipe too.
+      // Ctrl+C may have ended the reader of a pipe too.
       const toPipe = interrupt.signal.aborted && !process.stdout.isTTY;
       if (json || toPipe) console.error(text);
       else progress.note(text);
     };
     const erase = () => progress.erase();
-    process.on('exit', erase); // also at the second Ctrl-C
+    process.on('exit', erase); // also at the second Ctrl+C
     if (!json) progress.note(heading(plan, model, data, total));
     const interrupt = onInterrupt(
       () => say('Finishing the step and saving; once more ends at once.'),

@@ -84,12 +84,12 @@ describe('readConfig', () => {
   });
 
   it('takes other data altogether where another kind is named', async () => {
-    const file = await write({ data: { kind: 'csv', train: 'a.csv', target: 'y' } });
+    const file = await write({ data: { kind: 'csv', train: 'a.csv', targets: 'y' } });
     expect((await readConfig({ file, kind: 'mnist' })).data).toMatchObject({ kind: 'mnist' });
   });
 
   it('reads paths in a file from where the file lies, and those of flags from here', async () => {
-    const file = await write({ data: { kind: 'csv', train: 'a.csv', target: 'y' } });
+    const file = await write({ data: { kind: 'csv', train: 'a.csv', targets: 'y' } });
     const { data } = await readConfig({ file, flags: { validation: 'b.csv' } });
     expect(data).toMatchObject({
       train: join(folder, 'a.csv'),
@@ -127,10 +127,13 @@ describe('readConfig', () => {
     ],
     [{ ...mnist, training: 4 }, ': training: expected an object, got 4'],
     [{ ...mnist, training: { shuffle: 1 } }, ': training.shuffle: expected true or false, got 1'],
-    [{ data: { kind: 'csv', train: 'a.csv' } }, ': data.target: expected a string, got nothing'],
     [
-      { data: { kind: 'csv', train: 'a.csv', target: 'y', features: 'x' } },
-      ': data.features: expected an array, got "x"',
+      { data: { kind: 'csv', train: 'a.csv' } },
+      ': data.targets: expected a string or a number or an array, got nothing',
+    ],
+    [
+      { data: { kind: 'csv', train: 'a.csv', targets: 'y', inputs: 'x' } },
+      ': data.inputs: expected an array, got "x"',
     ],
     [{}, ': data: expected an object, got nothing'],
   ])('refuses %j', async (content, message) => {
@@ -198,10 +201,15 @@ describe('readConfig', () => {
 describe('the flags', () => {
   /** All objects that a configuration can have at a place. */
   function objectsAt(schema: unknown, [key, ...rest]: readonly string[]): boolean {
-    const node = schema as { properties?: Record<string, unknown>; oneOf?: unknown[] };
-    const choices = node.oneOf ?? [node];
+    interface Node {
+      properties?: Record<string, unknown>;
+      oneOf?: unknown[];
+      anyOf?: unknown[];
+    }
+    const node = schema as Node;
+    const choices = node.oneOf ?? node.anyOf ?? [node];
     return choices.some((choice) => {
-      const next = (choice as typeof node).properties?.[key];
+      const next = (choice as Node).properties?.[key];
       return next !== undefined && (rest.length === 0 || objectsAt(next, rest));
     });
   }
