@@ -43,8 +43,10 @@ export type { HistoryRecord } from './io/history.js';
 export { type NpyArray, readNpy } from './io/npy.js';
 export { type NpzOptions, readNpz } from './io/npz.js';
 export { readHistory } from './io/read_history.js';
+
 export type { DeviceOptions } from './model/device.js';
 export { load } from './model/load.js';
+export type { ModelMemory } from './model/memory.js';
 export type { LayerStatistics, Model, ModelStatistics, ParameterInfo } from './model/model.js';
 export type { LayerPlan, ModelPlan, PlanOptions } from './model/plan.js';
 export {
@@ -118,6 +120,7 @@ export type {
 } from './train/fit_options.js';
 export { NotFiniteError } from './train/not_finite_error.js';
 export type { RunOptions, StepOptions, TrainerOptions } from './train/options.js';
+export type { TrainerMemory } from './train/stepper.js';
 export type { Trainer } from './train/trainer.js';
 export type { StepResult } from './train/turn.js';
 export { VERSION } from './version.js';

@@ -11,7 +11,6 @@ import { parseArgs } from 'node:util';
 import { Contestant, recentIterations, settings } from '../../lib/cli/demo/contestant.js';
 import { Progress } from '../../lib/cli/demo/progress.js';
 import { trainInTurns } from '../../lib/cli/demo/training.js';
-import { machineFacts as basicFacts } from '../../lib/machine.js';
 import {
   bnLstm,
   lastStep,
@@ -21,6 +20,7 @@ import {
   sequential,
   VERSION,
 } from '../../lib/index.js';
+import { machineFacts as basicFacts } from '../../lib/machine.js';
 import { native } from '../../lib/native.js';
 import { machineFacts } from '../speed/machine.mjs';
 import { report } from './curves.mjs';

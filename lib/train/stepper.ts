@@ -4,7 +4,7 @@ import type { NativeArray } from '../native.js';
 import { CarriedState, type SavedState, type WindowPlace } from '../nn/carried_state.js';
 import { Feed } from '../nn/feed.js';
 import type { Network } from '../nn/network.js';
-import type { ParameterGroup } from '../optim/groups.js';
+import { type ParameterGroup, segmentsFor } from '../optim/groups.js';
 import type { ScheduleMetrics, ScheduleState } from '../optim/schedule.js';
 import { ProgramCache } from '../program/cache.js';
 import type { Runner } from '../program/profile.js';
@@ -41,6 +41,16 @@ interface RunningStep {
   readonly after: number;
   /** The step before it changed nothing, so that this has not happened. */
   undone: boolean;
+}
+
+/** What a trainer takes on the device beside its model, in bytes, from its first step on. */
+export interface TrainerMemory {
+  readonly optimizer: number;
+  /** With `accumulate`. */
+  readonly accumulation: number;
+  /** With `carryState`. */
+  readonly carriedState: number;
+  readonly total: number;
 }
 
 /** What a trainer has, beside the network: on the host, as it was at one moment. */
@@ -102,6 +112,7 @@ export class Stepper {
     this.network = network;
     this.options = options;
     this.#schedule = options.optimizer.schedule?.initial;
+    segmentsFor(network.blueprint.parameters, options.groups, options.optimizer); // refused at once
   }
 
   /** What results depend on, as JSON: to be compared with a checkpoint's. */
@@ -330,6 +341,18 @@ export class Stepper {
       ),
     };
     return { ...this.options, ...this.#memory, sticky: this.options.onNaN !== 'skip' };
+  }
+
+  get memory(): TrainerMemory {
+    const { state, slots = [] } = this.#memory ?? {};
+    const optimizer = [state, ...slots].reduce((sum, array) => sum + (array?.bytes ?? 0), 0);
+    const [accumulation, carriedState] = [this.#window?.bytes ?? 0, this.#carried?.bytes ?? 0];
+    return {
+      optimizer,
+      accumulation,
+      carriedState,
+      total: optimizer + accumulation + carriedState,
+    };
   }
 
   assertAlive(): void {

@@ -14,7 +14,7 @@ import {
   type StepOptions,
   type TrainerOptions,
 } from './options.js';
-import { Stepper } from './stepper.js';
+import { Stepper, type TrainerMemory } from './stepper.js';
 import { type StepResult, Turn } from './turn.js';
 import { type TurnsOptions, turns } from './turns.js';
 
@@ -135,6 +135,12 @@ export class Trainer {
     } finally {
       unlock();
     }
+  }
+
+  /** What it takes on the device now, beside its model. */
+  memory(): TrainerMemory {
+    this.#stepper.assertAlive();
+    return this.#stepper.memory;
   }
 
   /** Frees the optimizer's state; the model stays. Idempotent. */
