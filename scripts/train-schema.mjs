@@ -4,6 +4,6 @@ import { join } from 'node:path';
 import { root } from './tools.mjs';
 import './typescript.mjs';
 
-const { trainJsonSchema } = await import('../lib/cli/train/json_schema.ts');
+const { trainJsonSchema } = await import('../lib/cli/train/json_schema.js');
 const text = `${JSON.stringify(trainJsonSchema(), null, 2)}\n`;
 writeFileSync(join(root, 'schema/train.schema.json'), text);

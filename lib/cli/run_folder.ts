@@ -1,4 +1,4 @@
-import { mkdir, readdir, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { argumentError, show } from '../check.js';
 import { ioError, replaceFile } from '../io/atomic.js';
@@ -25,15 +25,11 @@ async function names(folder: string): Promise<string[]> {
 const checkpoint = /^step-\d+\.safetensors$/;
 
 /**
- * Makes the folder of a new run.
- * @throws ERR_BNLSTM_ARGUMENT if there is a run in it; ERR_BNLSTM_IO
+ * Refuses the folder of another run for a new one, before work is done for it.
+ * @throws ERR_BNLSTM_ARGUMENT, ERR_BNLSTM_IO
  */
-export async function makeRunFolder(folder: string): Promise<void> {
-  try {
-    await mkdir(folder, { recursive: true });
-  } catch (cause) {
-    throw ioError(`cannot make ${folder}`, cause);
-  }
+export async function refuseOldRun(folder: string): Promise<void> {
+  if (!(await stat(folder).catch(() => undefined))) return; // will be made
   const files: readonly string[] = Object.values(runFiles);
   const old = (await names(folder)).find((name) => files.includes(name) || checkpoint.test(name));
   if (old === undefined) return;

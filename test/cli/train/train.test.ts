@@ -164,6 +164,27 @@ describe('bnlstm train', () => {
     expect(stderr).toContain(message);
   });
 
+  it('refuses batches that there are not enough sequences for, and what needs validation', async () => {
+    const large = await train('large', ['--batch-size', '61']);
+    expect(large.stderr).toContain('training.batchSize: expected at most 60');
+    const patient = await train('patient', ['--patience', '3']);
+    expect(patient.stderr).toContain('--patience: expected data for validation with it, got none');
+    expect((await readdir(folder)).filter((name) => /large|patient/.test(name))).toEqual([]);
+  });
+
+  it('knows how many steps there will be, whatever becomes of the last batch', async () => {
+    for (const [way, steps] of [
+      ['drop', 4],
+      ['keep', 4],
+      ['merge', 4],
+    ] as const) {
+      const args = ['--last-batch', way, '--batch-size', '8', '--accumulate', '2', '--epochs', '1'];
+      const { stdout } = await train(way, args);
+      expect(stdout).toMatch(new RegExp(`; ${steps} steps of 8$`, 'm'));
+      expect(stdout).toContain(`\nstep ${steps}/${steps}, `);
+    }
+  });
+
   it('names the line of a table that is wrong, and makes no folder', async () => {
     await writeFile(at('bad.csv'), 'id,a,label\ns1,1,0\ns1,?,0\n');
     const data = ['--train', at('bad.csv'), '--target', 'label', '--sequence', 'id'];
