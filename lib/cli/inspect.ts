@@ -14,7 +14,10 @@ interface Training {
   readonly trainer: Readonly<Record<string, unknown>>;
   readonly steps: number;
   readonly cursor: { readonly epoch: number; readonly batches: number };
-  readonly loop: { readonly seconds: number; readonly best?: unknown } | null;
+  readonly loop: {
+    readonly seconds: number;
+    readonly best: { readonly result: { readonly index: number; readonly loss: number } | null };
+  } | null;
 }
 
 /** What a file says of itself, without the numbers in it. */
@@ -49,8 +52,10 @@ async function examine(file: string) {
 
 function describeTraining({ trainer, steps, cursor, loop }: Training): string[] {
   const time = loop ? `, ${formatSeconds(loop.seconds)} of training` : '';
+  const best = loop?.best.result;
   return [
     `checkpoint of step ${steps}, epoch ${cursor.epoch} after ${cursor.batches} batches${time}`,
+    ...(best ? [`best validation at step ${best.index}: loss ${best.loss.toPrecision(4)}`] : []),
     `trainer ${JSON.stringify(trainer)}`,
   ];
 }

@@ -1,5 +1,5 @@
 /** What shells expect of a process that ended because of a signal: 128 and its number. */
-export const interruptCodes = { SIGINT: 130, SIGPIPE: 141, SIGTERM: 143 } as const;
+export const interruptCodes = { SIGHUP: 129, SIGINT: 130, SIGPIPE: 141, SIGTERM: 143 } as const;
 
 export type InterruptSignal = keyof typeof interruptCodes;
 
@@ -10,12 +10,15 @@ export interface Interrupt {
 }
 
 /**
- * Ends the process when nobody reads what it prints any more, unless `onInterrupt` listens to SIGPIPE.
+ * Ends the process when nobody reads what it prints any more: the pipe is closed, the terminal gone.
+ * Not where `onInterrupt` listens to the signal that comes with it.
  */
-export function endWithPipe(output: NodeJS.WritableStream): void {
+export function endWithOutput(output: NodeJS.WritableStream): void {
+  const signals: Readonly<Record<string, InterruptSignal>> = { EPIPE: 'SIGPIPE', EIO: 'SIGHUP' };
   output.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    if (process.listenerCount('SIGPIPE') === 0) process.exit(interruptCodes.SIGPIPE);
+    const signal = signals[error.code ?? ''];
+    if (signal === undefined) throw error;
+    if (process.listenerCount(signal) === 0) process.exit(interruptCodes[signal]);
   });
 }
 
@@ -29,7 +32,7 @@ export function onInterrupt(
   const controller = new AbortController();
   const listener = (signal: InterruptSignal) => {
     if (controller.signal.aborted) {
-      if (signal === 'SIGPIPE') return; // what is still written to a closed pipe
+      if (signal === 'SIGPIPE') return; // something is still written to the closed pipe
       process.exit(interruptCodes[signal]);
     }
     controller.abort(signal);

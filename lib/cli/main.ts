@@ -4,9 +4,9 @@ import { BnLstmError } from '../errors.js';
 import { VERSION } from '../index.js';
 import { runCommand } from './command.js';
 import { commands, groups } from './commands.js';
-import { endWithPipe } from './interrupt.js';
+import { endWithOutput } from './interrupt.js';
 
-endWithPipe(process.stdout);
+for (const output of [process.stdout, process.stderr]) endWithOutput(output);
 runCommand(commands, process.argv.slice(2), { groups, version: VERSION }).catch((error: Error) => {
   const code = error instanceof BnLstmError ? error.code : 'ERR_BNLSTM_INTERNAL';
   console.error(`bnlstm: ${code}: ${error.message}`);

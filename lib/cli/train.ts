@@ -27,7 +27,7 @@ Ctrl+C finishes the step, saves, and says how to go on; a second one ends at onc
 --iterations, --epochs and --threads may be given: the rest is that of the run.
 
 Exit codes: 0 the training has ended; 1 an error, told in one line; 130 interrupted by Ctrl+C,
-143 by SIGTERM, 141 by a closed pipe (saved, unless it came twice).`;
+143 by SIGTERM, 129 by a closed terminal, 141 by a closed pipe (saved, unless it came twice).`;
 
 export const train: Command<typeof options> = {
   name: 'train',

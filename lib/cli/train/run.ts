@@ -74,7 +74,7 @@ async function attend(plan: Plan, model: Model, json: boolean): Promise<void> {
   if (!json) progress.note(heading(plan, model));
   const interrupt = onInterrupt(
     () => say('Finishing the step and saving; once more ends at once.'),
-    ['SIGINT', 'SIGTERM', 'SIGPIPE'],
+    ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGPIPE'],
   );
   const say = (text: string) => {
     // Ctrl+C may have ended the reader of a pipe too.

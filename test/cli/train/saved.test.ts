@@ -160,7 +160,9 @@ describe('bnlstm inspect', () => {
 
   it('says where a checkpoint is', async () => {
     const file = at('csv/step-00000003.safetensors');
-    expect((await bnlstm(['inspect', file])).stdout).toMatch(/^checkpoint of step 3, epoch 1 /m);
+    const { stdout: text } = await bnlstm(['inspect', file]);
+    expect(text).toMatch(/^checkpoint of step 3, epoch 1 /m);
+    expect(text).toMatch(/^trainer .*"rmsprop"/m);
     const { stdout } = await bnlstm(['inspect', file, '--json']);
     expect(JSON.parse(stdout)).toMatchObject({
       file,

@@ -93,6 +93,7 @@ describe('bnlstm train', () => {
   it.each([
     ['SIGINT', 130],
     ['SIGTERM', 143],
+    ['SIGHUP', 129],
   ] as const)('saves at %s, and goes on to the same bits', async (signal, expected) => {
     const total = ['--iterations', '1500', '--json']; // more than a pipe holds
     const whole = await train(`${signal}-whole`, total);
