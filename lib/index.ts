@@ -2,6 +2,7 @@
 export { type ArrayDataOptions, arrayData } from './data/array.js';
 export { type CsvDataOptions, csvData } from './data/csv.js';
 export type { BucketOptions, DataForm, FileSource, TargetKind } from './data/file_source.js';
+export { type IterableDataOptions, iterableData } from './data/iterable.js';
 export * from './data/mnist.js';
 export {
   type NpyDataOptions,
@@ -10,6 +11,7 @@ export {
   npyData,
   npzData,
 } from './data/npy.js';
+export { type PrefetchOptions, prefetch } from './data/prefetch.js';
 export type { Sample } from './data/sample.js';
 export { type SequenceDataOptions, sequenceData } from './data/sequence.js';
 export type {

@@ -152,7 +152,9 @@ export function checkCheckpoint(
   } catch (cause) {
     // What would be a user's mistake elsewhere is one of the file here.
     const itsFault =
-      cause instanceof SyntaxError || (cause as BnLstmError).code === 'ERR_BNLSTM_ARGUMENT';
+      cause instanceof SyntaxError ||
+      cause instanceof RangeError || // too deep to be compared
+      (cause as BnLstmError).code === 'ERR_BNLSTM_ARGUMENT';
     if (!itsFault) throw cause;
     throw new BnLstmError('ERR_BNLSTM_FORMAT', `${path}: ${(cause as Error).message}`, { cause });
   }

@@ -311,7 +311,7 @@ export class Fit {
       device: network.stream.device,
       dtype: network.dtype,
       model: summary(network),
-      parameters: network.blueprint.parameterCount,
+      parameters: network.blueprint.parameters.reduce((sum, { count }) => sum + count, 0),
       seed: network.seed,
       configuration: configuration ?? { trainer: this.#stepper.config, fit },
       machine: { ...machineFacts() },
