@@ -24,8 +24,10 @@ export interface Command<O extends Options = Options> {
   readonly summary: string;
   /** More lines for the command's own help. */
   readonly details?: string;
+  /** What stands behind the name, as `<file>`; a command without takes none. */
+  readonly operands?: string;
   readonly options: O;
-  run(values: Values<O>): Promise<void>;
+  run(values: Values<O>, operands: readonly string[]): Promise<void>;
 }
 
 const helpOption: Option = { type: 'boolean', help: 'print this text' };
@@ -38,22 +40,25 @@ export function helpText(command: Command): string {
   const width = Math.max(...rows.map(([left]) => left.length)) + 2;
   const options = rows.map(([left, help]) => left.padEnd(width) + help).join('\n');
   const details = command.details ? `\n${command.details.trim()}\n` : '';
-  return `Usage: bnlstm ${command.name} [options]\n\n${command.summary}.\n${details}\nOptions:\n${options}`;
+  const operands = command.operands ? ` ${command.operands}` : '';
+  return `Usage: bnlstm ${command.name}${operands} [options]\n\n${command.summary}.\n${details}\nOptions:\n${options}`;
 }
 
 /** Parses a command's arguments and runs it, or prints its help. */
 export async function runCommand(command: Command, args: readonly string[]): Promise<void> {
   const options = { ...command.options, help: helpOption };
-  const config = { args: [...args], options, strict: true, allowPositionals: false };
+  const allowPositionals = command.operands !== undefined;
+  const config = { args: [...args], options, strict: true, allowPositionals };
   let values: Record<string, unknown>;
+  let positionals: readonly string[];
   try {
-    ({ values } = parseArgs(config as unknown as ParseArgsConfig));
+    ({ values, positionals } = parseArgs(config as unknown as ParseArgsConfig));
   } catch (cause) {
     const hint = `see \`bnlstm ${command.name} --help\``;
     throw new BnLstmError('ERR_BNLSTM_ARGUMENT', `${(cause as Error).message}; ${hint}`, { cause });
   }
   if (values.help) console.log(helpText(command));
-  else await command.run(values as Values<Options>);
+  else await command.run(values as Values<Options>, positionals);
 }
 
 function parseNumber(text: string): number | string {

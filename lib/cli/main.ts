@@ -8,8 +8,9 @@ import { benchGpu } from './bench_gpu.js';
 import { type Command, helpText, runCommand } from './command.js';
 import { demo } from './demo.js';
 import { doctor } from './doctor.js';
+import { paper } from './paper.js';
 
-const commands: readonly Command[] = [demo, doctor, benchCpu, benchGpu];
+const commands: readonly Command[] = [demo, doctor, benchCpu, benchGpu, paper];
 
 /** The command that the arguments begin with, and the arguments after its name. */
 function find(args: readonly string[]): { command: Command; rest: readonly string[] } {
