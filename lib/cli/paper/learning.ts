@@ -111,7 +111,7 @@ class Learner {
 
   async #validate({ index, epoch }: StepResult): Promise<void> {
     const { batchSize } = this.#settings;
-    const { choice, say, folder } = this.#options;
+    const { choice, say } = this.#options;
     const { loss, accuracy = Number.NaN } = await this.#model.evaluate(this.#data.valid, {
       statistics: 'batch',
       batchSize,
@@ -122,12 +122,16 @@ class Learner {
     const percent = (100 * accuracy).toFixed(2);
     say(`${this.#run.name}, iteration ${index}: validation ${percent} %, loss ${loss.toFixed(4)}`);
     if (!best) return;
-    await mkdir(join(folder, this.#run.name), { recursive: true });
+    await mkdir(this.#folder, { recursive: true });
     await this.#model.save(this.#best);
   }
 
+  get #folder(): string {
+    return join(this.#options.folder, this.#run.name);
+  }
+
   get #best(): string {
-    return join(this.#options.folder, this.#run.name, 'best.safetensors');
+    return join(this.#folder, 'best.safetensors');
   }
 
   /** Population statistics and the test, of the best weights. */
@@ -143,6 +147,7 @@ class Learner {
       const iteration = best?.iteration ?? this.result.iterations;
       const test = { iteration, ...(await this.#test(model)) };
       this.result.test = test;
+      await model.save(join(this.#folder, 'tested.safetensors'));
       const percent = (100 * test.accuracy).toFixed(2);
       say(`${this.#run.name}, weights of iteration ${iteration}: test ${percent} %`);
     } finally {

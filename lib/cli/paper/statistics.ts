@@ -10,9 +10,6 @@ import { recallData, recallModel, recallSettings, recallTraining } from './recal
 
 const names = ['recurrentMean', 'recurrentVar', 'cellMean', 'cellVar'] as const;
 
-/** Steps that are shown. */
-const shown = 40;
-
 export interface Settling {
   /** Mean over the units at the last step. */
   readonly last: number;
@@ -35,11 +32,11 @@ export function settling(table: Float32Array, steps: number): Settling {
 }
 
 function describe(layer: LayerStatistics) {
-  const round = (value: number) => Number(value.toPrecision(4));
+  const round = (value: number) => Number(value.toPrecision(3));
   return Object.fromEntries(
     names.map((name) => {
       const { last, distance } = settling(layer[name], layer.maxSteps);
-      return [name, { last: round(last), distance: distance.slice(0, shown).map(round) }];
+      return [name, { last: round(last), distance: distance.map(round) }];
     }),
   );
 }
@@ -60,7 +57,7 @@ async function recallNet({ seed, device, threads, iterations, decay }: Choice): 
 export const statisticsOverTime: Measurement = {
   name: 'statistics',
   summary: 'How population statistics settle over time: of the recall task, or of a saved model',
-  settings: { ...recallSettings, shown },
+  settings: recallSettings,
   async measure(choice, say) {
     const { model: path, device, threads } = choice;
     const model = path ? await load(path, { device, threads }) : await recallNet(choice);
