@@ -17,8 +17,9 @@ export function show(value: unknown): string {
   if (Array.isArray(value)) return `an array of ${value.length}`;
   if (typeof value === 'function') return value.name ? `function ${value.name}` : 'a function';
   if (typeof value === 'object' && value !== null) {
-    const name = value.constructor?.name;
-    return name === undefined || name === 'Object' ? 'an object' : `an object (${name})`;
+    // JSON may have anything under these names.
+    const name: unknown = value.constructor?.name;
+    return typeof name !== 'string' || name === 'Object' ? 'an object' : `an object (${name})`;
   }
   return typeof value === 'bigint' ? `${value}n` : String(value);
 }

@@ -1,7 +1,7 @@
 // Every error that the package throws on purpose has one of these codes; they are stable.
 export const errorCodes = {
   ERR_BNLSTM_ARGUMENT: 'An argument has the wrong type, value or shape, or an option is unknown.',
-  ERR_BNLSTM_DATA: 'A data file is missing, damaged or not the one that was expected.',
+  ERR_BNLSTM_DATA: 'Data are missing, damaged or not what was expected.',
   ERR_BNLSTM_DEVICE: 'The device does not exist or cannot be used here; the message says why.',
   ERR_BNLSTM_DEVICE_LOST:
     'A GPU failed and can do nothing more in this process; models on other devices go on.',

@@ -1,8 +1,8 @@
 // The public interface of the package: nothing else is promised to stay.
-import { createRequire } from 'node:module';
-
 export { type ArrayDataOptions, arrayData } from './data/array.js';
 export * from './data/mnist.js';
+export type { Sample } from './data/sample.js';
+export { type SequenceDataOptions, sequenceData } from './data/sequence.js';
 export type {
   Batch,
   BatchOptions,
@@ -23,6 +23,7 @@ export { BnLstmError, type ErrorCode, errorCodes } from './errors.js';
 export type { EvaluateOptions, Evaluation } from './infer/evaluate.js';
 export type { Prediction, PredictOptions, RecurrentState } from './infer/predict.js';
 export type { HistoryRecord } from './io/history.js';
+export { readHistory } from './io/read_history.js';
 export type { DeviceOptions } from './model/device.js';
 export { load } from './model/load.js';
 export type { LayerStatistics, Model, ModelStatistics, ParameterInfo } from './model/model.js';
@@ -65,18 +66,37 @@ export type { ReadOptions } from './nn/reading.js';
 export type { RecurrentLayer } from './nn/recurrent.js';
 export type { StatisticsOptions } from './nn/statistics_choice.js';
 export { type AdamOptions, adam } from './optim/adam.js';
+export { type AdamwOptions, adamw } from './optim/adamw.js';
+export type { ParameterGroup } from './optim/groups.js';
 export type { LearningRate, Optimizer } from './optim/optimizer.js';
 export { type RmspropOptions, rmsprop } from './optim/rmsprop.js';
+export {
+  type CosineOptions,
+  cosine,
+  type PlateauOptions,
+  plateau,
+  type Schedule,
+  type ScheduleMetrics,
+  type ScheduleState,
+  type StepDecayOptions,
+  stepDecay,
+} from './optim/schedule.js';
+export { type SgdOptions, sgd } from './optim/sgd.js';
 export type { OpPlan } from './program/op_plans.js';
 export { OutOfMemoryError } from './program/out_of_memory_error.js';
 export type { OpTime, Profile } from './program/profile.js';
 export type { StatisticsEstimate } from './train/estimate_statistics.js';
+export type {
+  BestResult,
+  CheckpointOptions,
+  EarlyStoppingOptions,
+  EstimateOptions,
+  FitOptions,
+  FitResult,
+  ValidationOptions,
+} from './train/fit_options.js';
 export { NotFiniteError } from './train/not_finite_error.js';
 export type { RunOptions, StepOptions, TrainerOptions } from './train/options.js';
 export type { Trainer } from './train/trainer.js';
 export type { StepResult } from './train/turn.js';
-
-/** Of this package. */
-export const VERSION: string = (
-  createRequire(import.meta.url)('../package.json') as { version: string }
-).version;
+export { VERSION } from './version.js';

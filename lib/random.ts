@@ -15,6 +15,8 @@ export const hostStream = {
   batchOrder: 0x8000_0001,
   pixelOrder: 0x8000_0002,
   syntheticData: 0x8000_0003,
+  /** `attempt` = epoch. */
+  bucketOrder: 0x8000_0004,
 } as const;
 
 /** A seed as the two words of a Philox key: the form in which ops take it. */

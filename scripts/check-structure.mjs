@@ -11,7 +11,7 @@ const maxLines = 500;
 const lib = layers([
   ['program', 'reference'],
   ['ops'],
-  ['nn', 'optim', 'data', 'io'],
+  ['nn', 'optim', 'data', 'io', 'report'],
   ['train', 'infer'],
   ['model'],
   ['index.ts'],

@@ -46,7 +46,9 @@ describe('BnLstmError', () => {
     const native = Object.assign(new Error('no such device'), { code: 'ERR_BNLSTM_DEVICE' });
     expect(native).toBeInstanceOf(BnLstmError);
     expect(native).not.toBeInstanceOf(NotFiniteError);
-    expect(new NotFiniteError(1, Number.NaN, 1, [])).toBeInstanceOf(BnLstmError);
+    expect(
+      new NotFiniteError({ step: 1, loss: Number.NaN, gradientNorm: 1, history: [] }),
+    ).toBeInstanceOf(BnLstmError);
     for (const other of [Object.assign(new Error(), { code: 'ENOENT' }), new Error(), null, {}]) {
       expect(other).not.toBeInstanceOf(BnLstmError);
     }

@@ -49,7 +49,7 @@ async function measure({ steps, batch, features, hidden }, recompute) {
     const targets = Int32Array.from({ length: batch }, (_, row) => row % classes);
     const feed = new Feed(network, { inputs, targets, size: batch, steps }, loss);
     const program = recordTrainingStep(network, feed, {
-      ...{ loss, optimizer, clipNorm: 1, recompute, carried: undefined },
+      ...{ loss, optimizer, clipNorm: 1, recompute, sticky: true, carried: undefined },
       state: stream.array(4 * stateSlots),
       slots: Array.from({ length: optimizer.slots }, () =>
         stream.array(4 * blueprint.parameterCount),

@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import * as check from '../check.js';
 import { type Mnist, mnist, type PixelOrder, VERSION } from '../index.js';
+import { type MachineFacts, machineFacts } from '../machine.js';
 import { type Command, integerOption, numberOption, type Values } from './command.js';
 import { assess, planAssessment } from './demo/assessment.js';
 import { type Contestant, makeContestants, settings } from './demo/contestant.js';
@@ -9,7 +10,6 @@ import { paperAt } from './demo/paper.js';
 import { Progress } from './demo/progress.js';
 import { notes, type Outcome, type Result, table, verdict } from './demo/report.js';
 import { trainInTurns } from './demo/training.js';
-import { type MachineFacts, machineFacts } from './machine.js';
 
 const options = {
   minutes: { type: 'string', value: 'M', help: 'time for everything (default 5)' },

@@ -6,10 +6,10 @@ import {
   selfTest,
   VERSION,
 } from '../index.js';
+import { machineFacts } from '../machine.js';
 import { native } from '../native.js';
 import type { Command, Values } from './command.js';
 import { cudaRows } from './cuda_rows.js';
-import { machineFacts } from './machine.js';
 
 const options = {
   device: { type: 'string', value: 'D', help: 'the device to test (default auto)' },

@@ -39,7 +39,8 @@ export async function runPaper(options: PaperOptions): Promise<void> {
   const { name, out, resume, signal, say = console.log, ...choice } = options;
   const names = experiments.map((experiment) => experiment.name);
   const experiment = experiments.find((candidate) => candidate.name === name);
-  if (!experiment) throw check.argumentError('experiment', `one of ${names.join(', ')}`, name);
+  if (!experiment)
+    throw check.argumentError('experiment', `one of ${names.join(', ')}`, check.show(name));
   if (!resume && (await exists(out))) {
     throw check.argumentError('--out', 'a file that is not there, or --resume', out);
   }
@@ -54,6 +55,7 @@ export async function runPaper(options: PaperOptions): Promise<void> {
   await learn(experiment, {
     choice,
     folder: join(dir, stem),
+    resume,
     signal: AbortSignal.any([...(signal ? [signal] : []), ...budget]),
     say,
     save: (runs) => writeResults(out, { ...head, runs }),

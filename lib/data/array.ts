@@ -1,5 +1,5 @@
 import * as check from '../check.js';
-import { batchOrder, checkBatchOptions } from './batch_options.js';
+import { batchOrder, checkBatchOptions, cutBatches, type Selection } from './batch_options.js';
 import type { Batch, BatchOptions, SeekableSource } from './source.js';
 
 /** Arrays of whole data sets, batch-major. Sequences are contiguous in each. */
@@ -31,13 +31,6 @@ function perSequence(length: number, count: number, name: string): number {
     throw check.argumentError(name, `a multiple of ${count} (sequences) elements`, `${length}`);
   }
   return length / count;
-}
-
-/** Which sequences a batch takes: `order[from..to)`. */
-interface Selection {
-  readonly order: Int32Array;
-  readonly from: number;
-  readonly to: number;
 }
 
 /** The selected rows of an array of `width` elements per row. */
@@ -121,15 +114,14 @@ class ArrayData implements SeekableSource {
     this.#columns = { inputs, targets, lengths, mask };
   }
 
-  *batches(options: BatchOptions): Generator<Batch, void, undefined> {
-    const { batchSize: size, limit, lastBatch, shuffle } = checkBatchOptions(options, this.count);
-    const order = shuffle
-      ? batchOrder(this.count, shuffle)
-      : Int32Array.from({ length: this.count }, (_, i) => i);
-    const end = lastBatch === 'keep' ? limit : limit - (limit % size);
-    for (let from = 0; from < end; from += size) {
-      yield this.#batch({ order, from, to: Math.min(from + size, end) });
-    }
+  batches(options: BatchOptions): Generator<Batch, void, undefined> {
+    const checked = checkBatchOptions(options, this.count);
+    const order = batchOrder(this.count, checked.shuffle);
+    return this.#read(cutBatches(order, checked).slice(checked.skip));
+  }
+
+  *#read(selections: readonly Selection[]): Generator<Batch, void, undefined> {
+    for (const rows of selections) yield this.#batch(rows);
   }
 
   #batch(rows: Selection): Batch {
@@ -152,7 +144,8 @@ class ArrayData implements SeekableSource {
 }
 
 /**
- * A data source over arrays in memory, which it keeps and does not copy. Bytes become float32 batch
+ * A data source over arrays in memory, of sequences of one length or padded to one
+ * (`sequenceData` takes each at its own length, and can put similar lengths together), which it keeps and does not copy. Bytes become float32 batch
  * by batch, so that images need a quarter of the memory. In shuffled order the batches of an epoch
  * are a pure function of seed and epoch.
  *

@@ -1,5 +1,10 @@
 import * as check from '../check.js';
-import { batchOrder, checkBatchOptions } from './batch_options.js';
+import {
+  batchOrder,
+  type CheckedBatchOptions,
+  checkBatchOptions,
+  cutBatches,
+} from './batch_options.js';
 import type { Batch, BatchOptions, SeekableSource } from './source.js';
 
 export interface TextStreamOptions {
@@ -57,26 +62,31 @@ export class TextStream implements SeekableSource {
     return this.#chunk(step % chunks, batchSize, this.#steps);
   }
 
-  *batches(options: BatchOptions): Generator<Batch, void, undefined> {
-    const { batchSize, limit, lastBatch, shuffle } = checkBatchOptions(options, this.count);
-    if (shuffle) {
-      const order = batchOrder(this.count, shuffle);
-      const end = lastBatch === 'keep' ? limit : limit - (limit % batchSize);
-      for (let from = 0; from < end; from += batchSize) {
-        const sequences = order.subarray(from, Math.min(from + batchSize, end));
-        const starts = [...sequences].map((sequence) => sequence * this.#steps);
-        yield this.#gather(starts, this.#steps, true);
-      }
-      return;
+  batches(options: BatchOptions): Generator<Batch, void, undefined> {
+    const checked = checkBatchOptions(options, this.count);
+    return checked.shuffle ? this.#sequences(checked) : this.#chunks(checked);
+  }
+
+  *#sequences(options: CheckedBatchOptions): Generator<Batch, void, undefined> {
+    const cuts = cutBatches(batchOrder(this.count, options.shuffle), options);
+    for (const { order, from, to } of cuts.slice(options.skip)) {
+      const starts = [...order.subarray(from, to)].map((sequence) => sequence * this.#steps);
+      yield this.#gather(starts, this.#steps, true);
     }
+  }
+
+  *#chunks(options: CheckedBatchOptions): Generator<Batch, void, undefined> {
+    const { batchSize, limit, lastBatch, skip } = options;
     const chunks = Math.min(this.chunks(batchSize), Math.floor(limit / batchSize));
-    for (let index = 0; index < chunks; index++) {
-      yield this.#chunk(index, batchSize, this.#steps);
+    const left = this.#streamLength(batchSize) - chunks * this.#steps;
+    // A limit may leave whole chunks: those are not a rest.
+    const rest = lastBatch === 'drop' || left >= this.#steps ? 0 : left;
+    const merged = lastBatch === 'merge' && chunks > 0;
+    for (let index = skip; index < chunks; index++) {
+      const last = merged && index === chunks - 1;
+      yield this.#chunk(index, batchSize, this.#steps + (last ? rest : 0));
     }
-    const rest = this.#streamLength(batchSize) - chunks * this.#steps;
-    if (lastBatch === 'keep' && rest > 0 && rest < this.#steps) {
-      yield this.#chunk(chunks, batchSize, rest);
-    }
+    if (rest > 0 && !merged && skip <= chunks) yield this.#chunk(chunks, batchSize, rest);
   }
 
   /** Targets of each of so many streams: every token but the first is one, those left over are not. */
@@ -112,8 +122,10 @@ export class TextStream implements SeekableSource {
  * `trainer.run` does unless state is carried, chunks come in an order that is a pure function of
  * seed and epoch.)
  *
- * `lastBatch: 'keep'` adds the steps that are left at the end of the streams, as a shorter chunk. At
- * most B − 1 tokens are never a target. The tokens are kept, not copied.
+ * Not shuffled, every batch has B rows, and `lastBatch` is about the steps that are left at the end
+ * of the streams: 'keep' gives them as a shorter chunk, 'merge' lengthens the last chunk by them, to
+ * less than twice `steps`. At most B − 1 tokens are then never a target. Shuffled, it is about rows as
+ * for any other source. The tokens are kept, not copied.
  *
  * @throws ERR_BNLSTM_ARGUMENT
  */

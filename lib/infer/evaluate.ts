@@ -1,4 +1,5 @@
 import * as check from '../check.js';
+import { numbered } from '../data/numbered.js';
 import type { DataSource } from '../data/source.js';
 import { CarriedState } from '../nn/carried_state.js';
 import { Feed, type FeedShape } from '../nn/feed.js';
@@ -9,6 +10,7 @@ import { pipeline } from '../nn/pipeline.js';
 import {
   checkDataSource,
   checkReadOptions,
+  noSingleRow,
   type ReadOptions,
   read,
   readOptionNames,
@@ -57,7 +59,8 @@ export async function evaluate(
   const programs = carried ? new ProgramCache() : network.programs;
   const chosen = given.loss === undefined ? defaultLoss : checkLoss(given.loss, `${method}: loss`);
 
-  const feeds = read(data, reading, (batch, index) => {
+  const lastBatch = statistics === 'batch' ? noSingleRow(data, reading) : 'keep';
+  const feeds = read(data, { ...reading, lastBatch }, (batch, index) => {
     const loss = chosen ?? lossFor(batch.targets);
     const feed = new Feed(network, batch, loss);
     if (statistics === 'batch') network.refuseSingleRow(feed);
@@ -65,7 +68,7 @@ export async function evaluate(
   });
   const start = async ({ feed, loss, index }: { feed: Feed; loss: Loss; index: number }) => {
     network.assertAlive();
-    const chunk = carried?.next(feed);
+    const chunk = numbered({ batch: index + 1 }, () => carried?.next(feed));
     const key = `evaluate ${statistics} ${feed.key} ${carried?.key}`;
     const program = programs.get(key, () => compile(network, feed, loss, { statistics, carried }));
     const attempt = Int32Array.of(index);

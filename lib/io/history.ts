@@ -4,6 +4,7 @@ export type HistoryRecord =
   | StepRecord
   | ValidationRecord
   | CheckpointRecord
+  | WarningRecord
   | EndRecord;
 
 /** A run begins, or goes on after it was interrupted. */
@@ -64,12 +65,20 @@ export interface CheckpointRecord {
   readonly file: string;
 }
 
+/** Something that training goes on in spite of. */
+export interface WarningRecord {
+  readonly type: 'warning';
+  readonly index: number;
+  readonly message: string;
+}
+
 export interface EndRecord {
   readonly type: 'end';
   readonly index: number;
   readonly epoch: number;
-  /** 'finished', 'early-stopping', 'aborted' and so on. */
-  readonly stoppedBy: string;
+  readonly stoppedBy: 'finished' | 'early-stopping' | 'aborted' | 'not-finite' | 'failed';
+  /** Why, of a run that has failed or met numbers that are not finite. */
+  readonly message?: string;
   /** Of the whole run, resumed parts included. */
   readonly seconds: number;
   readonly best?: { readonly index: number; readonly loss: number; readonly accuracy?: number };

@@ -1,3 +1,4 @@
+import { show } from '../check.js';
 import { BnLstmError } from '../errors.js';
 import { findDuplicateKey } from './json.js';
 
@@ -10,6 +11,7 @@ export interface Entry {
 }
 
 export interface Header {
+  /** In the order of the file. */
   readonly entries: Map<string, Entry>;
   readonly metadata: Record<string, string>;
 }
@@ -41,7 +43,7 @@ function parseJson(bytes: Uint8Array): Record<string, unknown> {
   }
   if (!isObject(value)) return refuse('the header is not a JSON object');
   const duplicate = findDuplicateKey(text);
-  if (duplicate !== undefined) refuse(`the header has ${JSON.stringify(duplicate)} twice`);
+  if (duplicate !== undefined) refuse(`the header has ${show(duplicate)} twice`);
   return value;
 }
 
@@ -51,18 +53,23 @@ function parseMetadata(value: unknown): Record<string, string> {
   if (value === undefined) return metadata;
   if (!isObject(value)) return refuse('__metadata__ is not an object');
   for (const [key, text] of Object.entries(value)) {
-    if (typeof text !== 'string') refuse(`__metadata__ ${JSON.stringify(key)} is not a string`);
+    if (typeof text !== 'string') refuse(`__metadata__ ${show(key)} is not a string`);
     metadata[key] = text;
   }
   return metadata;
 }
 
+function showShape(shape: readonly number[]): string {
+  const more = shape.length > 8 ? ', …' : '';
+  return `[${shape.slice(0, 8).join(', ')}${more}]`;
+}
+
 function parseEntry(name: string, value: unknown): Entry {
-  const label = `tensor ${JSON.stringify(name)}`;
+  const label = `tensor ${show(name)}`;
   if (!isObject(value)) return refuse(`${label} is not an object`);
   const { dtype, shape, data_offsets: offsets } = value;
   if (dtype !== 'F32' && dtype !== 'I32') {
-    return refuse(`${label} has dtype ${JSON.stringify(dtype)}, expected F32 or I32`);
+    return refuse(`${label} has dtype ${show(dtype)}, expected F32 or I32`);
   }
   if (!isNaturalList(shape)) return refuse(`${label} has no valid shape`);
   if (!isNaturalList(offsets) || offsets.length !== 2 || offsets[0] > offsets[1]) {
@@ -71,25 +78,26 @@ function parseEntry(name: string, value: unknown): Entry {
   const [begin, end] = offsets;
   const bytes = shape.reduce((product, extent) => product * extent, itemBytes);
   if (bytes !== end - begin) {
-    refuse(`${label} has ${end - begin} bytes, its shape [${shape.join(', ')}] needs ${bytes}`);
+    refuse(`${label} has ${end - begin} bytes, its shape ${showShape(shape)} needs ${bytes}`);
   }
   return { dtype, shape, begin, end };
 }
 
-/** Tensors must lie one after the other, and fill the file. */
-function checkCoverage(entries: ReadonlyMap<string, Entry>, dataBytes: number): void {
-  const sorted = [...entries].sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end);
+/** Tensors in the order of the file: they must lie one after the other, and fill it. */
+function inOrder(entries: [string, Entry][], dataBytes: number): Map<string, Entry> {
+  entries.sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end);
   let position = 0;
-  for (const [name, { begin, end }] of sorted) {
+  for (const [name, { begin, end }] of entries) {
     if (begin !== position) {
       const what = begin > position ? 'a gap before' : 'an overlap with';
-      refuse(`${what} tensor ${JSON.stringify(name)} at data byte ${begin}, expected ${position}`);
+      refuse(`${what} tensor ${show(name)} at data byte ${begin}, expected ${position}`);
     }
     position = end;
   }
   if (position !== dataBytes) {
     refuse(`the tensors take ${position} bytes, the file has ${dataBytes} bytes of data`);
   }
+  return new Map(entries);
 }
 
 /**
@@ -100,11 +108,10 @@ function checkCoverage(entries: ReadonlyMap<string, Entry>, dataBytes: number): 
  */
 export function parseHeader(bytes: Uint8Array, dataBytes: number): Header {
   const json = parseJson(bytes);
-  const entries = new Map<string, Entry>();
+  const entries: [string, Entry][] = [];
   for (const [name, value] of Object.entries(json)) {
-    if (name !== metadataKey) entries.set(name, parseEntry(name, value));
+    if (name !== metadataKey) entries.push([name, parseEntry(name, value)]);
   }
-  checkCoverage(entries, dataBytes);
   const metadata = parseMetadata(Object.hasOwn(json, metadataKey) ? json[metadataKey] : undefined);
-  return { entries, metadata };
+  return { entries: inOrder(entries, dataBytes), metadata };
 }

@@ -8,6 +8,7 @@ import type { Loss } from '../nn/loss.js';
 import type { Network } from '../nn/network.js';
 import type { StatisticsStatus } from '../nn/population_status.js';
 import type { ReadOptions } from '../nn/reading.js';
+import { summary } from '../nn/summary.js';
 import { copyOf } from '../nn/tables.js';
 import { mapStatistics, type StatisticsValues } from '../ops/statistics.js';
 import { type Profile, Profiler } from '../program/profile.js';
@@ -17,7 +18,6 @@ import { Trainer } from '../train/trainer.js';
 import { type ModelPlan, type PlanOptions, planModel } from './plan.js';
 import { save } from './save.js';
 import { type SelfTestResult, selfTest } from './self_test.js';
-import { summary } from './summary.js';
 
 export interface ParameterInfo {
   /** Index of the layer and name, as `0.wx`. */

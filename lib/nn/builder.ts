@@ -29,10 +29,8 @@ export interface Segment {
 
 export interface ParameterSegment extends Segment {
   readonly trainable: boolean;
-  /** Multiplies the learning rate. */
-  readonly rateFactor: number;
-  /** Decoupled: w -= rate * weightDecay * w. */
-  readonly weightDecay: number;
+  /** Whether weight decay is for it: for what multiplies activations, and for tables. */
+  readonly decays: boolean;
   readonly fill: Fill;
   /** The parameter is so many equal blocks, each filled by itself. */
   readonly directions: number;
@@ -47,7 +45,10 @@ export interface ParameterOptions {
   readonly directions?: number;
   /** The device's shape, where it is another one. */
   readonly deviceShape?: Shape;
+  /** Default true. */
   readonly trainable?: boolean;
+  /** Default false. */
+  readonly decays?: boolean;
 }
 
 /** What a recurrent layer keeps outside its parameters. */
@@ -114,7 +115,7 @@ export class Builder implements Blueprint {
   ) {}
 
   parameter(options: ParameterOptions): ParameterSegment {
-    const { shape, fill, directions = 1, trainable = true } = options;
+    const { shape, fill, directions = 1, trainable = true, decays = false } = options;
     const withDirections = [directions, ...shape];
     const deviceShape =
       options.deviceShape ?? (options.directions === undefined ? shape : withDirections);
@@ -122,8 +123,7 @@ export class Builder implements Blueprint {
       ...this.#segment(this.parameterCount, options.name, deviceShape),
       visibleShape: directions === 1 ? shape : withDirections,
       trainable,
-      rateFactor: 1,
-      weightDecay: 0,
+      decays,
       fill,
       directions,
     };

@@ -17,13 +17,32 @@ export interface Chunk {
   /** Of a program with `CarriedState.declare`. */
   readonly inputs: Readonly<Record<'reset' | 'firstStep' | 'chunkStep', Int32Array>>;
   /** Steps that each row has behind it after the chunk. */
-  readonly after: Int32Array;
+  readonly after: Int32Array<ArrayBuffer>;
 }
 
-/** h and c of each layer, one after another, for so many rows. */
+/** Where a batch lies in the window of batches whose gradients make one step. */
+export interface WindowPlace {
+  readonly first: boolean;
+  readonly last: boolean;
+}
+
+/** Of a batch that is a step by itself. */
+export const wholeWindow: WindowPlace = { first: true, last: true };
+
+/** h and c of each layer, one after another, for so many rows; that twice where there are windows. */
 interface Memory {
   readonly array: NativeArray;
   readonly rows: number;
+}
+
+/** Carried state on the host. */
+export interface SavedState {
+  /** That there is room for; those of the last chunk are as many as `steps`. */
+  readonly rows: number;
+  /** Steps that each row has behind it. */
+  readonly steps: Int32Array;
+  /** h and c of each layer as they lie on the device. */
+  readonly values: Float32Array;
 }
 
 /** What a recording reads of carried state. */
@@ -34,24 +53,38 @@ export interface CarriedValues {
   readonly firstStep: Value;
   /** [1] i32: of the row that has most, which stands for the batch where statistics have one step. */
   readonly chunkStep: Value;
-  /** By recurrent layer: where the chunk before has left its state, and this one will. */
+  /** By recurrent layer: where the chunk before has left its state. */
   readonly states: readonly StateValues[];
+  /** Where this one will: the same place, but not within a window. */
+  readonly next: readonly StateValues[];
 }
 
 /**
  * h and c of all recurrent layers between one chunk of long sequences and the next. They stay on the
  * device: programs of one stream run in order, so the next chunk reads what the last has written
  * and nothing is waited for. How far each row is, is counted here: the host knows it without asking.
+ *
+ * A window of batches must leave everything as it was if one of them is not finite. So its chunks go
+ * on from each other in a second place, and only its last one writes where its first has read.
  */
 export class CarriedState {
   readonly #network: Network;
   #memory: Memory | undefined;
   #generation = 0;
   /** Steps that each row has behind it; undefined while nothing is carried. */
-  #steps: Int32Array | undefined;
+  #steps: Int32Array<ArrayBuffer> | undefined;
+  /** The same within a window. */
+  #windowSteps: Int32Array<ArrayBuffer> | undefined;
 
-  /** @throws ERR_BNLSTM_ARGUMENT for a network whose layers cannot go on with a sequence */
-  constructor(network: Network, method: string) {
+  /**
+   * @param windows whether there will be windows of several batches
+   * @throws ERR_BNLSTM_ARGUMENT for a network whose layers cannot go on with a sequence
+   */
+  constructor(
+    network: Network,
+    method: string,
+    readonly windows = false,
+  ) {
     const { recurrent } = network.blueprint;
     const name = `${method}: carryState`;
     if (recurrent.length === 0) {
@@ -75,12 +108,12 @@ export class CarriedState {
    * The place of the next batch, with memory for it. Nothing has happened until `advance`.
    * @throws ERR_BNLSTM_ARGUMENT, ERR_BNLSTM_CARRIED_STATE, ERR_BNLSTM_OUT_OF_MEMORY
    */
-  next({ size, steps, lengths, reset }: Feed): Chunk {
+  next({ size, steps, lengths, reset }: Feed, { first } = wholeWindow): Chunk {
     if (reset === undefined) {
       const expected = 'true, false or a flag per row in every batch where state is carried';
       throw check.argumentError('batch: reset', expected, 'undefined');
     }
-    const before = this.#steps;
+    const before = first ? this.#steps : this.#windowSteps;
     const starts = (row: number) =>
       before === undefined || (typeof reset === 'boolean' ? reset : reset[row] !== 0);
     const rows = Array.from({ length: size }, (_, row) => starts(row));
@@ -101,45 +134,82 @@ export class CarriedState {
   }
 
   /** To be called when the program of a chunk has kept its final states. */
-  advance({ after }: Chunk): void {
-    this.#steps = after;
+  advance({ after }: Chunk, { last } = wholeWindow): void {
+    this.#windowSteps = after;
+    if (last) this.#steps = after;
   }
 
   /** Adds what a chunk of so many rows needs to a recording. */
-  declare(graph: Graph, rows: number): CarriedValues {
-    const { recurrent } = this.#network.blueprint;
+  declare(graph: Graph, rows: number, { first, last } = wholeWindow): CarriedValues {
+    const states = (inWindow: boolean) =>
+      this.#network.blueprint.recurrent.map((segment) => ({
+        h: this.#value(graph, segment, 'h', rows, inWindow),
+        c: this.#value(graph, segment, 'c', rows, inWindow),
+      }));
+    const from = states(!first);
     return {
       reset: graph.input('reset', 'i32', [rows]),
       firstStep: graph.input('firstStep', 'i32', [rows]),
       chunkStep: graph.input('chunkStep', 'i32', [1]),
-      states: recurrent.map((segment) => ({
-        h: this.#value(graph, segment, 'h', rows),
-        c: this.#value(graph, segment, 'c', rows),
-      })),
+      states: from,
+      next: first === last ? from : states(!last),
     };
+  }
+
+  /** A copy of what the next chunk would go on from; undefined: nothing. */
+  async save(): Promise<SavedState | undefined> {
+    const [memory, steps] = [this.#memory, this.#steps];
+    if (memory === undefined || steps === undefined) return undefined;
+    const values = new Float32Array(this.valuesFor(memory.rows));
+    await this.#network.stream.read(memory.array, 0, values);
+    return { rows: memory.rows, steps: steps.slice(), values };
+  }
+
+  /** Numbers in the states of so many rows. */
+  valuesFor(rows: number): number {
+    return this.#bytes(rows) / Float32Array.BYTES_PER_ELEMENT;
+  }
+
+  /** Takes up what `save` gave; `values` must be as many as `valuesFor(rows)`. */
+  async restore({ rows, steps, values }: SavedState): Promise<void> {
+    this.dispose();
+    this.#makeRoom(rows);
+    const writing = this.#network.stream.write((this.#memory as Memory).array, 0, values);
+    this.#steps = Int32Array.from(steps);
+    await writing;
   }
 
   dispose(): void {
     this.#memory?.array.dispose();
     this.#memory = undefined;
     this.#steps = undefined;
+    this.#windowSteps = undefined;
   }
 
   /** Memory only grows; where it is anew there is nothing in it to go on from. */
   #makeRoom(rows: number): void {
     if (this.#memory && rows <= this.#memory.rows) return;
     this.dispose();
-    const { blueprint, stream } = this.#network;
-    const bytes = blueprint.recurrent.reduce((sum, segment) => sum + stateBytes(segment, rows), 0);
-    this.#memory = { array: stream.array(2 * bytes), rows };
+    const bytes = this.#bytes(rows);
+    this.#memory = { array: this.#network.stream.array(this.windows ? 2 * bytes : bytes), rows };
     this.#generation++;
   }
 
-  #value(graph: Graph, segment: RecurrentSegment, part: 'h' | 'c', size: number): Value {
+  /** Of the states of the first `layers` recurrent layers, default all. */
+  #bytes(rows: number, layers?: number): number {
+    const before = this.#network.blueprint.recurrent.slice(0, layers);
+    return before.reduce((sum, segment) => sum + 2 * stateBytes(segment, rows), 0);
+  }
+
+  #value(
+    graph: Graph,
+    segment: RecurrentSegment,
+    part: 'h' | 'c',
+    size: number,
+    inWindow: boolean,
+  ): Value {
     const { array, rows } = this.#memory as Memory;
-    const { recurrent } = this.#network.blueprint;
-    const before = recurrent.slice(0, segment.index);
-    const begin = before.reduce((sum, other) => sum + 2 * stateBytes(other, rows), 0);
+    const begin = (inWindow ? this.#bytes(rows) : 0) + this.#bytes(rows, segment.index);
     const offset = begin + (part === 'h' ? 0 : stateBytes(segment, rows));
     const shape = [size, segment.directions * segment.hidden];
     return graph.external(`${segment.layer}.carried.${part}`, { array, offset }, 'f32', shape);

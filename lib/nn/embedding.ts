@@ -32,7 +32,7 @@ export class EmbeddingLayer extends Layer {
     if (input.kind !== 'tokens') throw misplaced('embedding', 'token ids', input);
     const { width, init } = this;
     const shape = [input.vocabulary, width];
-    const table = builder.parameter({ name: 'table', shape, fill: init.fill });
+    const table = builder.parameter({ name: 'table', shape, fill: init.fill, decays: true });
     const { dtype } = builder;
     return {
       output: { kind: 'sequence', width, outcome: 'last-position' },

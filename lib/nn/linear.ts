@@ -35,7 +35,8 @@ export class LinearLayer extends Layer {
   override build(builder: Builder, input: Spec): BuiltLayer {
     if (input.kind === 'tokens') throw misplaced('linear', 'features or sequences', input);
     const { outputs, init } = this;
-    const w = builder.parameter({ name: 'w', shape: [input.width, outputs], fill: init.fill });
+    const shape = [input.width, outputs];
+    const w = builder.parameter({ name: 'w', shape, fill: init.fill, decays: true });
     const b = this.bias
       ? builder.parameter({ name: 'b', shape: [outputs], fill: zeros().fill })
       : undefined;

@@ -126,17 +126,22 @@ export class Network {
     return this.blueprint.tables.some(({ lengthStatistics }) => lengthStatistics === 'valid');
   }
 
-  /** Records the layers over a batch. */
-  forward(graph: Graph, feed: FeedShape, options: PassOptions): { pass: Pass; outputs: Value } {
+  /** Records the layers over a batch. `layers` has the output of each, `outputs` is the last one. */
+  forward(
+    graph: Graph,
+    feed: FeedShape,
+    options: PassOptions,
+  ): { pass: Pass; outputs: Value; layers: readonly Value[] } {
     const values = feed.declare(graph);
     const pass = new Pass(graph, this, values, options);
     let signal: Signal = { value: values.sequence };
-    for (const [index, layer] of this.#built.entries()) {
+    const layers = this.#built.map((layer, index) => {
       graph.layer = index;
       signal = layer.forward(pass, signal);
-    }
+      return signal.value;
+    });
     graph.layer = undefined;
-    return { pass, outputs: signal.value };
+    return { pass, outputs: signal.value, layers };
   }
 
   /** Queues a program that reads the weights, after packing them if they have changed. */

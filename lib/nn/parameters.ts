@@ -39,12 +39,19 @@ export class Parameters {
     if (this.#version === after) this.#version = before;
   }
 
-  /** A parameter as recordings take it: for training with its gradient. */
-  at({ name, shape, offset, trainable }: ParameterSegment, training: boolean): Parameter {
+  /** A parameter as recordings take it: where it trains with its gradient. */
+  at({ name, shape, offset, trainable }: ParameterSegment, trains: boolean): Parameter {
     const place = (array: NativeArray) => ({ array, offset: offset * floatBytes });
     const value = place(this.#array);
-    if (!training || !trainable) return { name, shape, value };
+    if (!trains || !trainable) return { name, shape, value };
     return { name, shape, value, gradient: place(this.#gradientArray()) };
+  }
+
+  /** Records zeros as the gradient of a parameter. */
+  clearGradient(graph: Graph, { name, shape, offset }: ParameterSegment): void {
+    const place = { array: this.#gradientArray(), offset: offset * floatBytes };
+    const y = graph.external(`d(${name})`, place, 'f32', shape);
+    graph.record({ name: 'fill', inputs: {}, outputs: { y }, options: { value: 0 } });
   }
 
   /** All parameters and all gradients, [P] each. */
@@ -63,6 +70,13 @@ export class Parameters {
   ): Promise<Float32Array<ArrayBuffer>> {
     const values = new Float32Array(count);
     await this.stream.read(this.#array, offset * floatBytes, values);
+    return values;
+  }
+
+  /** The gradients of the last training step, [P]. */
+  async readGradients(): Promise<Float32Array<ArrayBuffer>> {
+    const values = new Float32Array(this.blueprint.parameterCount);
+    await this.stream.read(this.#gradientArray(), 0, values);
     return values;
   }
 

@@ -5,7 +5,7 @@ import type { Graph } from '../program/graph.js';
 import type { Value } from '../program/value.js';
 import { type SeedWords, seedWords } from '../random.js';
 import type { ParameterSegment, RecurrentSegment, TablesSegment } from './builder.js';
-import type { CarriedState, CarriedValues } from './carried_state.js';
+import type { CarriedState, CarriedValues, WindowPlace } from './carried_state.js';
 import type { FeedValues } from './feed.js';
 import type { Network } from './network.js';
 
@@ -15,6 +15,8 @@ export type StatisticsChoice = 'batch' | 'population' | 'moving';
 export interface PassOptions {
   /** A training step: zoneout and dropout are sampled, gradients follow. */
   readonly training: boolean;
+  /** Names of parameters that get no gradient in it. */
+  readonly frozen?: ReadonlySet<string>;
   readonly statistics: StatisticsChoice;
   /** h and c of every recurrent layer are given per row, as inputs `h<index>` and `c<index>`. */
   readonly givenStates?: boolean;
@@ -22,6 +24,8 @@ export interface PassOptions {
   readonly givenFirstStep?: boolean;
   /** The batch is a chunk of longer sequences, and goes on from what is carried here. */
   readonly carried?: CarriedState | undefined;
+  /** Of a training step: default, the batch is one by itself. */
+  readonly window?: WindowPlace | undefined;
   /**
    * Of a training step: steps per chunk of which backward computes what it reads anew from the
    * chunk's first state, or true for about the square root of all; false keeps everything.
@@ -80,7 +84,7 @@ export class Pass {
     this.lengths = feed.lengths;
     this.attempt = feed.attempt;
     const [steps, batch] = feed.sequence.shape;
-    this.#carried = options.carried?.declare(graph, batch);
+    this.#carried = options.carried?.declare(graph, batch, options.window);
     this.chunkStep = this.#carried?.chunkStep;
     const given = options.givenFirstStep ? graph.input('firstStep', 'i32', [batch]) : undefined;
     // Batch statistics know no tables.
@@ -92,7 +96,8 @@ export class Pass {
   parameter(segment: ParameterSegment): Value {
     const known = this.#parameters.get(segment);
     if (known !== undefined) return known;
-    const value = this.graph.parameter(this.#network.parameters.at(segment, this.training));
+    const trains = this.training && !this.#options.frozen?.has(segment.name);
+    const value = this.graph.parameter(this.#network.parameters.at(segment, trains));
     this.#parameters.set(segment, value);
     return value;
   }
@@ -133,7 +138,7 @@ export class Pass {
 
   /** Records that final states are what the next chunk goes on from, unless `state` has the flag. */
   keepStates(state?: Value): void {
-    for (const [index, kept] of this.#carried?.states.entries() ?? []) {
+    for (const [index, kept] of this.#carried?.next.entries() ?? []) {
       const { h, c } = this.finalStates[index];
       keepState(this.graph, h, kept.h, state);
       keepState(this.graph, c, kept.c, state);

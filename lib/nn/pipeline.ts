@@ -4,21 +4,20 @@
  * @param source is closed when the consumer stops
  * @param start queues the work of an item; what it throws or rejects with ends the pipeline
  * @param signal is looked at before each item; its reason ends the pipeline
- * @param mayLead whether the item after the nth (from 1) may be started before the nth has ended,
- * so that a device computes one while the inputs of the other are on their way. What was started is
+ * @param mayLead whether the item after this one may be started before this one has ended, so that a device computes one while the inputs of the other are on their way. What was started is
  * waited for in any case.
  */
 export async function* pipeline<Item, Result>(
   source: AsyncGenerator<Item, void, undefined>,
   start: (item: Item) => Promise<Result>,
   signal?: AbortSignal,
-  mayLead: (n: number) => boolean = () => false,
+  mayLead: (item: Item) => boolean = () => false,
 ): AsyncGenerator<Result, void, undefined> {
   let running: Promise<Result> | undefined;
   try {
     signal?.throwIfAborted();
     let next = source.next();
-    for (let n = 1; ; n++) {
+    for (;;) {
       const { done, value } = await next;
       if (running && (done || signal?.aborted)) {
         yield await running;
@@ -33,7 +32,7 @@ export async function* pipeline<Item, Result>(
       const before = running;
       running = started;
       if (before) yield await before;
-      if (mayLead(n)) continue;
+      if (mayLead(value)) continue;
       yield await running;
       running = undefined;
     }

@@ -1,5 +1,6 @@
 import * as check from '../check.js';
-import type { Batch, DataSource } from '../data/source.js';
+import { numberedBatches } from '../data/numbered.js';
+import type { Batch, DataSource, LastBatch } from '../data/source.js';
 
 /** A user's data source. */
 export function checkDataSource(data: DataSource, name: string): DataSource {
@@ -37,15 +38,28 @@ export function checkReadOptions(options: ReadOptions, method: string) {
   };
 }
 
-/** Reads once, in the order of the source; a smaller last batch is kept, unless told otherwise. */
-export async function* read<T>(
+/**
+ * A `lastBatch` with which every sequence counts, and a single one that is left over, which has no
+ * statistics of its own, goes to the batch before it.
+ */
+export function noSingleRow(
+  { count }: DataSource,
+  { batchSize, limit }: ReturnType<typeof checkReadOptions>,
+): LastBatch {
+  if (count === undefined) return 'merge';
+  const sequences = Math.min(count, limit ?? count);
+  return sequences > batchSize && sequences % batchSize === 1 ? 'merge' : 'keep';
+}
+
+/**
+ * Reads once, in the order of the source; a smaller last batch is kept, unless told otherwise.
+ * Errors of the source and of `prepare` say which batch it was.
+ */
+export function read<T>(
   data: DataSource,
-  options: ReturnType<typeof checkReadOptions> & { readonly lastBatch?: 'drop' | 'keep' },
+  options: ReturnType<typeof checkReadOptions> & { readonly lastBatch?: LastBatch },
   prepare: (batch: Batch, index: number) => T,
 ): AsyncGenerator<T, void, undefined> {
   const { batchSize, limit, lastBatch = 'keep' } = options;
-  let index = 0;
-  for await (const batch of data.batches({ batchSize, limit, lastBatch })) {
-    yield prepare(batch, index++);
-  }
+  return numberedBatches(data.batches({ batchSize, limit, lastBatch }), prepare);
 }

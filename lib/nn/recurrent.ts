@@ -123,8 +123,8 @@ function declare(
 ) {
   const { hidden: H, normalisation } = settings;
   const D = input.kind === 'tokens' ? input.vocabulary : input.width;
-  const parameter = (name: string, shape: readonly number[], fill: Fill) =>
-    builder.parameter({ name, shape, fill, directions });
+  const parameter = (name: string, shape: readonly number[], fill: Fill, decays = false) =>
+    builder.parameter({ name, shape, fill, directions, decays });
   const initial = (name: string, trainable: boolean) =>
     builder.parameter({
       name,
@@ -138,8 +138,8 @@ function declare(
     values.fill(settings.forgetBias, 0, H);
   };
 
-  const wx = parameter('wx', [D, 4 * H], settings.inputInit.fill);
-  const wh = parameter('wh', [H, 4 * H], settings.recurrentInit.fill);
+  const wx = parameter('wx', [D, 4 * H], settings.inputInit.fill, true);
+  const wh = parameter('wh', [H, 4 * H], settings.recurrentInit.fill, true);
   const b = parameter('b', [4 * H], gateBias);
   const gamma = normalisation && constant(normalisation.gammaInit).fill;
   return {

@@ -1,6 +1,7 @@
 import type { NativeArray, NativeStream } from '../native.js';
 import { mapStatistics, type StatisticsValues } from '../ops/statistics.js';
 import type { Graph } from '../program/graph.js';
+import type { Value } from '../program/value.js';
 import type { Blueprint, Segment, TablesSegment } from './builder.js';
 
 /** The statistics tables of all layers of a network, in one flat f32 array on its device. */
@@ -23,6 +24,11 @@ export class StatisticsTables {
       const place = { array: this.#array, offset: offset * Float32Array.BYTES_PER_ELEMENT };
       return graph.external(segments[name].name, place, 'f32', shape);
     });
+  }
+
+  /** All of them, in a recording. */
+  flat(graph: Graph): Value {
+    return graph.external('tables', { array: this.#array, offset: 0 }, 'f32', [this.#count]);
   }
 
   async read(): Promise<Float32Array<ArrayBuffer>> {

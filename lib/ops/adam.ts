@@ -9,13 +9,14 @@ export interface AdamStep extends OptimizerStep {
   readonly v: Value;
   readonly beta1: number;
   readonly beta2: number;
-  /** Added to sqrt(v) before bias correction. */
   readonly eps: number;
+  /** Whether eps is added to sqrt(v) after bias correction, as PyTorch does. Default false. */
+  readonly epsAfterCorrection?: boolean;
 }
 
 /** One step of Adam in place, bias-corrected for the steps that `state` has counted. */
 export function adam(graph: Graph, step: AdamStep): void {
-  const { parameters, m, v, beta1, beta2, eps } = step;
+  const { parameters, m, v, beta1, beta2, eps, epsAfterCorrection = false } = step;
   checkOperand('adam', 'm', m, 'f32', parameters.shape);
   checkOperand('adam', 'v', v, 'f32', parameters.shape);
   const { inputs, segments } = optimizerOperands('adam', step);
@@ -23,6 +24,6 @@ export function adam(graph: Graph, step: AdamStep): void {
     name: 'adam',
     inputs,
     outputs: { parameters, m, v },
-    options: { segments, beta1, beta2, eps },
+    options: { segments, beta1, beta2, eps, epsAfterCorrection },
   });
 }

@@ -18,12 +18,25 @@ export interface AdamOptions {
  * @throws ERR_BNLSTM_ARGUMENT
  */
 export function adam(options: AdamOptions): Optimizer {
-  options = check.options(options, 'adam', ['learningRate', 'beta1', 'beta2', 'eps']);
-  const learningRate = checkLearningRate(options.learningRate, 'adam: learningRate');
-  const beta1 = check.number(options.beta1 ?? 0.9, 'adam: beta1', { min: 0, below: 1 });
-  const beta2 = check.number(options.beta2 ?? 0.999, 'adam: beta2', { min: 0, below: 1 });
-  const eps = check.number(options.eps ?? 1e-8, 'adam: eps', { above: 0 });
-  return new Optimizer('adam', learningRate, 2, (graph, step, [m, v]) =>
-    adamOp(graph, { ...step, m, v, beta1, beta2, eps }),
-  );
+  const { learningRate, ...moments } = checkAdam(check.options(options, 'adam', adamKeys), 'adam');
+  return new Optimizer({
+    kind: 'adam',
+    learningRate,
+    slots: 2,
+    options: moments,
+    record: (graph, step, [m, v]) => adamOp(graph, { ...step, m, v, ...moments }),
+  });
+}
+
+export const adamKeys = ['learningRate', 'beta1', 'beta2', 'eps'];
+
+/** What `adam` and `adamw` have in common, with the defaults. */
+export function checkAdam(options: AdamOptions, name: string) {
+  const decay = { min: 0, below: 1 };
+  return {
+    learningRate: checkLearningRate(options.learningRate, `${name}: learningRate`),
+    beta1: check.number(options.beta1 ?? 0.9, `${name}: beta1`, decay),
+    beta2: check.number(options.beta2 ?? 0.999, `${name}: beta2`, decay),
+    eps: check.number(options.eps ?? 1e-8, `${name}: eps`, { above: 0 }),
+  };
 }

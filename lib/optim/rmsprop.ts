@@ -21,7 +21,12 @@ export function rmsprop(options: RmspropOptions): Optimizer {
   const learningRate = checkLearningRate(options.learningRate, 'rmsprop: learningRate');
   const decay = check.number(options.decay ?? 0.9, 'rmsprop: decay', { min: 0, below: 1 });
   const maxScaling = check.number(options.maxScaling ?? 1e5, 'rmsprop: maxScaling', { above: 0 });
-  return new Optimizer('rmsprop', learningRate, 1, (graph, step, [meanSquare]) =>
-    rmspropOp(graph, { ...step, meanSquare, decay, maxScaling }),
-  );
+  return new Optimizer({
+    kind: 'rmsprop',
+    learningRate,
+    slots: 1,
+    options: { decay, maxScaling },
+    record: (graph, step, [meanSquare]) =>
+      rmspropOp(graph, { ...step, meanSquare, decay, maxScaling }),
+  });
 }

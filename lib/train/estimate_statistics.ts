@@ -1,4 +1,5 @@
 import * as check from '../check.js';
+import { numbered } from '../data/numbered.js';
 import type { Batch, DataSource } from '../data/source.js';
 import { BnLstmError } from '../errors.js';
 import type { NativeArray } from '../native.js';
@@ -10,6 +11,7 @@ import { pipeline } from '../nn/pipeline.js';
 import {
   checkDataSource,
   checkReadOptions,
+  noSingleRow,
   type ReadOptions,
   read,
   readOptionNames,
@@ -51,7 +53,7 @@ export async function estimateStatistics(
     let sequences = 0;
     const feeds = read(
       data,
-      { ...reading, lastBatch: lastBatch(data, reading) },
+      { ...reading, lastBatch: noSingleRow(data, reading) },
       (batch, index) => ({
         feed: estimate.feed(batch),
         index,
@@ -71,15 +73,6 @@ export async function estimateStatistics(
   } finally {
     estimate.dispose();
   }
-}
-
-/** Every sequence counts, but a single one that is left over has no statistics. */
-function lastBatch(
-  { count }: DataSource,
-  { batchSize, limit }: { readonly batchSize: number; readonly limit: number | undefined },
-): 'drop' | 'keep' {
-  const sequences = Math.min(count ?? Infinity, limit ?? Infinity);
-  return sequences > batchSize && sequences % batchSize === 1 ? 'drop' : 'keep';
 }
 
 /** Tables and counts of one estimate, with the programs that write them. */
@@ -118,7 +111,7 @@ class Estimate {
   /** Folds a batch in; gives its number of rows. `index` chooses the initial noise. */
   async add(feed: Feed, index: number): Promise<number> {
     this.#network.assertAlive();
-    const chunk = this.#carried?.next(feed);
+    const chunk = numbered({ batch: index + 1 }, () => this.#carried?.next(feed));
     const program = this.#programs.get(`${feed.key} ${this.#carried?.key}`, () =>
       this.#compile(feed),
     );

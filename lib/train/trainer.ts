@@ -1,15 +1,12 @@
 import * as check from '../check.js';
 import type { Batch, DataSource } from '../data/source.js';
-import { BnLstmError, internalError } from '../errors.js';
-import type { NativeArray } from '../native.js';
-import { CarriedState } from '../nn/carried_state.js';
-import { Feed } from '../nn/feed.js';
+import { readSafetensors, writeSafetensors } from '../io/safetensors.js';
 import type { Network } from '../nn/network.js';
-import { pipeline } from '../nn/pipeline.js';
 import { checkDataSource } from '../nn/reading.js';
-import { ProgramCache } from '../program/cache.js';
 import { type Profile, Profiler, plainRunner, type Runner } from '../program/profile.js';
-import { NotFiniteError } from './not_finite_error.js';
+import { checkCheckpoint, makeCheckpoint } from './checkpoint.js';
+import { Fit } from './fit.js';
+import { checkFitOptions, type FitOptions, type FitResult } from './fit_options.js';
 import {
   checkRunOptions,
   checkTrainerOptions,
@@ -17,56 +14,21 @@ import {
   type StepOptions,
   type TrainerOptions,
 } from './options.js';
-import {
-  nonFiniteSlot,
-  recordTrainingStep,
-  type StepPlan,
-  skippedSlot,
-  stateSlots,
-} from './training_step.js';
-import { type StepOutcome, type StepResult, Turn } from './turn.js';
-
-/** Norms that a NotFiniteError tells. */
-const historyLength = 10;
-const cachedPrograms = 32;
-
-interface StagedStep {
-  readonly feed: Feed;
-  readonly epoch: number;
-}
-
-/** A step that was started and has not ended. */
-interface RunningStep {
-  readonly run: Promise<unknown>;
-  /** Versions of the parameters. */
-  readonly before: number;
-  readonly after: number;
-  /** The step before it changed nothing, so that this has not happened. */
-  undone: boolean;
-}
+import { Stepper } from './stepper.js';
+import { type StepResult, Turn } from './turn.js';
+import { type TurnsOptions, turns } from './turns.js';
 
 /**
  * Trains one model with one loss and optimizer, whose state it owns. Made by `model.trainer`.
  * Statistics are those of each batch; every step is one program on the device.
  */
 export class Trainer {
-  readonly #network: Network;
-  readonly #options: ReturnType<typeof checkTrainerOptions>;
-  readonly #programs = new ProgramCache(cachedPrograms);
-  readonly #norms: number[] = [];
-  #memory: { readonly state: NativeArray; readonly slots: readonly NativeArray[] } | undefined;
-  /** Where the last step with `carryState` has ended. */
-  #carried: CarriedState | undefined;
-  readonly #running: RunningStep[] = [];
-  #steps = 0;
-  #epochs = 0;
-  #disposed = false;
+  readonly #stepper: Stepper;
 
   /** @internal */
   constructor(network: Network, options: TrainerOptions) {
     network.assertAlive();
-    this.#network = network;
-    this.#options = checkTrainerOptions(options);
+    this.#stepper = new Stepper(network, checkTrainerOptions(options));
     if (!network.blueprint.parameters.some(({ trainable }) => trainable)) {
       throw check.argumentError('trainer: model', 'trainable parameters', 'none');
     }
@@ -103,20 +65,81 @@ export class Trainer {
    * @throws what `step` throws, what `data` throws, and the reason of an aborted `signal`
    */
   run(data: DataSource, options: RunOptions): AsyncIterableIterator<StepResult> {
-    this.#assertAlive();
-    const checked = checkRunOptions(options);
-    const carried = checked.carryState ? this.#carry('run') : undefined;
-    return this.#turns(checkDataSource(data, 'run: data'), checked, carried);
+    const stepper = this.#stepper;
+    stepper.assertAlive();
+    const { shuffle, carryState, reportEvery, ...checked } = checkRunOptions(options);
+    return this.#run(checkDataSource(data, 'run: data'), {
+      ...checked,
+      shuffleSeed: shuffle ? stepper.network.seed : undefined,
+      carried: carryState ? stepper.carry('run') : undefined,
+      endsTurn: (steps) => steps % reportEvery === 0,
+      tellEpochs: false,
+    });
+  }
+
+  /**
+   * A whole training: steps with validations, checkpoints, early stopping and a history between
+   * them, and population statistics at the end. Killed at any moment and called again with
+   * `resume: true`, it gives the same bits as one that was never interrupted, on a source that is
+   * `seekable` or has `resume`. A later `fit` goes on counting steps and epochs.
+   * @throws what `step` throws, what data throw; ERR_BNLSTM_BUSY where another process trains in the
+   * folder; ERR_BNLSTM_IO; to resume: ERR_BNLSTM_CHECKPOINT, ERR_BNLSTM_NOT_RESUMABLE,
+   * ERR_BNLSTM_FORMAT, ERR_BNLSTM_CHECKSUM. An aborted `signal` is no error
+   */
+  async fit(data: DataSource, options: FitOptions): Promise<FitResult> {
+    const stepper = this.#stepper;
+    stepper.assertAlive();
+    const checked = checkFitOptions(options);
+    checkDataSource(data, 'fit: data');
+    const unlock = stepper.network.lockTraining();
+    try {
+      return await new Fit(stepper, data, checked).run();
+    } finally {
+      unlock();
+    }
+  }
+
+  /**
+   * Writes a checkpoint: the model with all that training needs to go on, in one piece as
+   * `model.save` does. `load` opens it as a model.
+   * @throws ERR_BNLSTM_BUSY while a loop or step runs, ERR_BNLSTM_IO, ERR_BNLSTM_ARGUMENT,
+   * ERR_BNLSTM_DISPOSED
+   */
+  async save(path: string): Promise<void> {
+    const stepper = this.#stepper;
+    stepper.assertAlive();
+    check.string(path, 'save: path');
+    const unlock = stepper.network.lockTraining();
+    try {
+      const { tensors, metadata } = await makeCheckpoint(stepper, undefined);
+      await writeSafetensors(path, tensors, metadata);
+    } finally {
+      unlock();
+    }
+  }
+
+  /**
+   * Takes a checkpoint up, of a trainer with the same options on a model with the same layers. The
+   * next `run` goes on within the epoch. If it fails, nothing has changed.
+   * @throws ERR_BNLSTM_CHECKPOINT with all differences, ERR_BNLSTM_FORMAT, ERR_BNLSTM_CHECKSUM,
+   * ERR_BNLSTM_IO, ERR_BNLSTM_BUSY, ERR_BNLSTM_ARGUMENT, ERR_BNLSTM_DISPOSED
+   */
+  async restore(path: string): Promise<void> {
+    const stepper = this.#stepper;
+    stepper.assertAlive();
+    check.string(path, 'restore: path');
+    const unlock = stepper.network.lockTraining();
+    try {
+      const { restore } = checkCheckpoint(stepper, path, await readSafetensors(path));
+      await restore();
+    } finally {
+      unlock();
+    }
   }
 
   /** Frees the optimizer's state; the model stays. Idempotent. */
   dispose(): void {
-    this.#disposed = true;
-    this.#programs.clear();
-    this.#memory?.state.dispose();
-    for (const slot of this.#memory?.slots ?? []) slot.dispose();
-    this.#memory = undefined;
-    this.#carried?.dispose();
+    this.#stepper.dispose();
   }
 
   async #step(
@@ -125,156 +148,31 @@ export class Trainer {
     method: string,
     runner: Runner,
   ): Promise<StepResult> {
-    this.#assertAlive();
+    const stepper = this.#stepper;
+    stepper.assertAlive();
     const { carryState = false } = check.options(options, method, ['carryState']);
     const carries = check.boolean(carryState, `${method}: carryState`);
-    const carried = carries ? this.#carry(method) : undefined;
-    const unlock = this.#network.lockTraining();
+    const carried = carries ? stepper.carry(method) : undefined;
+    const unlock = stepper.network.lockTraining();
     try {
       const turn = new Turn();
-      turn.add(await this.#start({ feed: this.#feed(batch), epoch: 0 }, runner, carried));
+      const feeds = [stepper.feed(batch)];
+      turn.add(await stepper.start({ feeds, epoch: 0 }, runner, carried));
       return turn.result();
     } finally {
       unlock();
     }
   }
 
-  async *#turns(
-    data: DataSource,
-    options: ReturnType<typeof checkRunOptions>,
-    carried: CarriedState | undefined,
-  ) {
-    const { reportEvery, signal } = options;
-    const unlock = this.#network.lockTraining();
+  async *#run(data: DataSource, options: TurnsOptions) {
+    const unlock = this.#stepper.network.lockTraining();
     try {
-      const start = (staged: StagedStep) => this.#start(staged, plainRunner, carried);
-      // Only within a turn, or a step would run ahead of the consumer. Chunks need the end of the last.
-      const mayLead = (n: number) => !carried && n % reportEvery !== 0;
-      let turn = new Turn();
-      for await (const outcome of pipeline(this.#staged(data, options), start, signal, mayLead)) {
-        turn.add(outcome);
-        if (turn.steps < reportEvery) continue;
-        yield turn.result();
-        turn = new Turn();
+      this.#stepper.beginRun();
+      for await (const event of turns(this.#stepper, data, options)) {
+        if (event.kind === 'steps') yield event.result;
       }
-      if (turn.steps > 0) yield turn.result();
     } finally {
       unlock();
     }
-  }
-
-  async *#staged(
-    data: DataSource,
-    options: ReturnType<typeof checkRunOptions>,
-  ): AsyncGenerator<StagedStep, void, undefined> {
-    const { batchSize, lastBatch, iterations, epochs } = options;
-    let steps = 0;
-    for (let pass = 0; pass < epochs; pass++) {
-      const before = steps;
-      const epoch = ++this.#epochs;
-      const shuffle = options.shuffle ? { seed: this.#network.seed, epoch } : undefined;
-      for await (const batch of data.batches({ batchSize, lastBatch, shuffle })) {
-        yield { feed: this.#feed(batch), epoch };
-        if (++steps === iterations) return;
-      }
-      if (steps === before) {
-        const got = `${data.count} sequences that gave none`;
-        throw check.argumentError('run: data', `at least one batch of ${batchSize}`, got);
-      }
-    }
-  }
-
-  #feed(batch: Batch): Feed {
-    const feed = new Feed(this.#network, batch, this.#options.loss);
-    this.#network.refuseSingleRow(feed);
-    return feed;
-  }
-
-  async #start(
-    { feed, epoch }: StagedStep,
-    runner: Runner,
-    carried?: CarriedState,
-  ): Promise<StepOutcome> {
-    this.#assertAlive();
-    const network = this.#network;
-    const index = this.#steps + 1;
-    const learningRate = this.#options.optimizer.rateAt(index);
-    const chunk = carried?.next(feed);
-    const plan = { ...this.#plan(), carried };
-    const key = carried ? `${feed.key} ${carried.key}` : feed.key;
-    const program = this.#programs.get(key, () => recordTrainingStep(network, feed, plan));
-    this.#steps = index;
-    network.attempts++;
-
-    const before = network.parameters.version;
-    const running = runner(program, {
-      ...feed.inputs,
-      ...chunk?.inputs,
-      attempt: Int32Array.of(network.attempts),
-      learningRate: Float32Array.of(learningRate),
-    });
-    network.packed.packed();
-    const after = network.parameters.changed();
-    const step: RunningStep = { run: running, before, after, undone: false };
-    this.#running.push(step);
-    const { loss, norm, correct, counted, state } = await running.finally(() => {
-      this.#running.splice(this.#running.indexOf(step), 1);
-    });
-    if (step.undone) throw internalError("the result of a step that was undone is nobody's");
-    if (state[nonFiniteSlot] !== 0) {
-      await this.#undoLater(state[skippedSlot]);
-      network.parameters.restored(before, after);
-      throw new NotFiniteError(index, loss[0], norm[0], [...this.#norms]);
-    }
-    if (chunk) carried?.advance(chunk);
-    this.#norms.push(norm[0]);
-    if (this.#norms.length > historyLength) this.#norms.shift();
-    return {
-      index,
-      epoch,
-      loss: loss[0],
-      gradientNorm: norm[0],
-      learningRate,
-      correct: correct?.[0],
-      counted: counted[0],
-      degenerateSteps: network.countsRows ? feed.degenerateSteps : 0,
-    };
-  }
-
-  /**
-   * After a step that was not finite: waits for the one that was started after it, which changed
-   * nothing as the flag in `state` was set, and makes it one that was never tried.
-   */
-  async #undoLater(skipped: number): Promise<void> {
-    const later = [...this.#running].reverse();
-    for (const step of later) step.undone = true;
-    await Promise.allSettled(later.map(({ run }) => run));
-    for (const { before, after } of later) this.#network.parameters.restored(before, after);
-    this.#steps -= later.length;
-    this.#network.attempts -= later.length;
-    const { state } = this.#plan();
-    await this.#network.stream.write(state, skippedSlot * 4, Int32Array.of(skipped, 0));
-  }
-
-  #carry(method: string): CarriedState {
-    this.#carried ??= new CarriedState(this.#network, method);
-    return this.#carried;
-  }
-
-  #plan(): Omit<StepPlan, 'carried'> {
-    const { stream, blueprint } = this.#network;
-    const { optimizer } = this.#options;
-    this.#memory ??= {
-      state: stream.array(stateSlots * Int32Array.BYTES_PER_ELEMENT),
-      slots: Array.from({ length: optimizer.slots }, () =>
-        stream.array(blueprint.parameterCount * Float32Array.BYTES_PER_ELEMENT),
-      ),
-    };
-    return { ...this.#options, ...this.#memory };
-  }
-
-  #assertAlive(): void {
-    this.#network.assertAlive();
-    if (this.#disposed) throw new BnLstmError('ERR_BNLSTM_DISPOSED', 'the trainer was disposed');
   }
 }

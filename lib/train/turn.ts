@@ -1,7 +1,11 @@
+import type { NotFiniteError } from './not_finite_error.js';
+
 /** What one training step gave. */
 export interface StepOutcome {
   readonly index: number;
   readonly epoch: number;
+  /** Sequences. */
+  readonly size: number;
   readonly loss: number;
   readonly gradientNorm: number;
   readonly learningRate: number;
@@ -9,6 +13,8 @@ export interface StepOutcome {
   readonly correct: number | undefined;
   readonly counted: number;
   readonly degenerateSteps: number;
+  /** The step changed nothing, and training goes on or stops as `onNaN` says. */
+  readonly notFinite?: NotFiniteError;
 }
 
 /** One or more training steps (`reportEvery`) together. */
@@ -19,7 +25,7 @@ export interface StepResult {
   readonly steps: number;
   /** Of the last step, counted from 1; 0 for `trainer.step`. */
   readonly epoch: number;
-  /** Mean over the steps. */
+  /** Mean over the steps; NaN if all of them were skipped. */
   readonly loss: number;
   /** Mean over the steps, before clipping. */
   readonly gradientNorm: number;
@@ -29,6 +35,12 @@ export interface StepResult {
   readonly accuracy: number | undefined;
   /** Time steps whose statistics had a single row left, in all batches. */
   readonly degenerateSteps: number;
+  /** Sequences in all batches. */
+  readonly sequences: number;
+  /** Steps that were not finite and changed nothing: they count in no mean. */
+  readonly skipped: number;
+  /** Of the last step that was skipped or has stopped the run. */
+  readonly notFinite: NotFiniteError | undefined;
   /** Wall time, with waiting for data. */
   readonly seconds: number;
 }
@@ -47,13 +59,14 @@ export class Turn {
   }
 
   result(): StepResult {
-    const outcomes = this.#outcomes;
-    const { index, epoch, learningRate, correct } = outcomes.at(-1) as StepOutcome;
+    const all = this.#outcomes;
+    const { index, epoch, learningRate, correct } = all.at(-1) as StepOutcome;
+    const outcomes = all.filter(({ notFinite }) => notFinite === undefined);
     const sum = (value: (outcome: StepOutcome) => number) =>
       outcomes.reduce((total, outcome) => total + value(outcome), 0);
     return {
       index,
-      steps: outcomes.length,
+      steps: all.length,
       epoch,
       loss: sum(({ loss }) => loss) / outcomes.length,
       gradientNorm: sum(({ gradientNorm }) => gradientNorm) / outcomes.length,
@@ -63,6 +76,9 @@ export class Turn {
           ? undefined
           : sum(({ correct = 0 }) => correct) / sum(({ counted }) => counted),
       degenerateSteps: sum(({ degenerateSteps }) => degenerateSteps),
+      sequences: all.reduce((total, { size }) => total + size, 0),
+      skipped: all.length - outcomes.length,
+      notFinite: all.findLast(({ notFinite }) => notFinite)?.notFinite,
       seconds: (performance.now() - this.#started) / 1000,
     };
   }

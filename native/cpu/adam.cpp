@@ -29,12 +29,13 @@ void AdamStep(AdamFactors f, int64_t count, const float* __restrict gradient, fl
 
 void Run(const ops::Adam& op, const Context& context) {
   const double step = op.state.i32()[ops::kApplied] + 1.0;
-  const double correction =
-      std::sqrt(1 - std::pow(op.beta2, step)) / (1 - std::pow(op.beta1, step));
+  const double root = std::sqrt(1 - std::pow(op.beta2, step));
+  const double correction = root / (1 - std::pow(op.beta1, step));
+  const float eps = op.eps_after_correction ? static_cast<float>(op.eps * root) : op.eps;
   const auto beta1 = static_cast<float>(op.beta1), gain1 = static_cast<float>(1 - op.beta1);
   const auto beta2 = static_cast<float>(op.beta2), gain2 = static_cast<float>(1 - op.beta2);
   ForSegments(op, correction, context, [&](StepFactors factors, int64_t begin, int64_t count) {
-    AdamStep({factors, beta1, gain1, beta2, gain2, op.eps}, count, op.gradients.f32() + begin,
+    AdamStep({factors, beta1, gain1, beta2, gain2, eps}, count, op.gradients.f32() + begin,
              op.m.f32() + begin, op.v.f32() + begin, op.parameters.f32() + begin);
   });
 }

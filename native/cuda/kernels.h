@@ -39,7 +39,10 @@ void Run(const ops::CrossEntropyBackward& op, const Context& context);
 void Run(const ops::MeanSquaredError& op, const Context& context);
 void Run(const ops::MeanSquaredErrorBackward& op, const Context& context);
 
+void Run(const ops::AccumulateGradients& op, const Context& context);
+void Run(const ops::AverageGradients& op, const Context& context);
 void Run(const ops::GlobalNorm& op, const Context& context);
+void Run(const ops::Sgd& op, const Context& context);
 void Run(const ops::RmsProp& op, const Context& context);
 void Run(const ops::Adam& op, const Context& context);
 void Run(const ops::CommitStep& op, const Context& context);

@@ -11,6 +11,13 @@ namespace bnlstm::cuda {
 /// What is the same for all weights of a segment in one step.
 struct StepFactors {
   float scale, rate, shrink;  // of the gradient, of the update, of the weight itself (decay)
+  float eps;                  // beside a root, in optimizers that have one
+};
+
+/// What depends on a step's number: what multiplies the rate of the update (not that of the weight
+/// decay), and eps.
+struct StepCorrection {
+  double rate, eps;
 };
 
 /// A segment of the parameters, and where the numbers of a step are read.
@@ -21,7 +28,7 @@ struct StepSegment {
   float rate_factor, weight_decay;
 };
 
-/// Update: `double Correction(double step)` of the rate, but not of the weight decay, and
+/// Update: `StepCorrection Correction(double step)` and
 /// `void operator()(const StepFactors&, int64_t i)`.
 template <class Update>
 __global__ void StepKernel(StepSegment segment, Update update) {
@@ -29,9 +36,9 @@ __global__ void StepKernel(StepSegment segment, Update update) {
   StepFactors* const shared = device::SharedMemory<StepFactors>();
   if (device::ThreadIndex() == 0) {  // powers in double precision are slow
     const double rate = static_cast<double>(*segment.learning_rate) * segment.rate_factor;
-    const double correction = update.Correction(segment.state[ops::kApplied] + 1.0);
-    *shared = {*segment.scale, static_cast<float>(rate * correction),
-               static_cast<float>(rate * segment.weight_decay)};
+    const StepCorrection correction = update.Correction(segment.state[ops::kApplied] + 1.0);
+    *shared = {*segment.scale, static_cast<float>(rate * correction.rate),
+               static_cast<float>(rate * segment.weight_decay), static_cast<float>(correction.eps)};
   }
   device::SyncBlock();
   const StepFactors factors = *shared;

@@ -11,7 +11,7 @@ struct RmsPropUpdate {
   const float* gradients;
   float *mean_square, *parameters;
 
-  __device__ double Correction(double) const { return 1; }
+  __device__ StepCorrection Correction(double) const { return {1, 0}; }
   __device__ void operator()(const StepFactors& factors, int64_t i) const {
     const float g = factors.scale * gradients[i];
     const float ms = decay * mean_square[i] + gain * g * g;

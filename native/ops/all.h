@@ -1,5 +1,6 @@
 #pragma once
 
+#include "ops/accumulate_gradients.h"
 #include "ops/adam.h"
 #include "ops/add.h"
 #include "ops/bn_lstm.h"
@@ -18,6 +19,7 @@
 #include "ops/linear.h"
 #include "ops/mean_squared_error.h"
 #include "ops/rmsprop.h"
+#include "ops/sgd.h"
 #include "ops/update_statistics.h"
 
 namespace bnlstm::ops {
@@ -25,8 +27,10 @@ namespace bnlstm::ops {
 /// Calls visit<Op>(name) for every op by its name: what engines make their tables of.
 template <class Visit>
 void ForEachOp(const Visit& visit) {
+  visit.template operator()<AccumulateGradients>("accumulateGradients");
   visit.template operator()<Add>("add");
   visit.template operator()<Adam>("adam");
+  visit.template operator()<AverageGradients>("averageGradients");
   visit.template operator()<BnLstm>("bnLstm");
   visit.template operator()<BnLstmBackward>("bnLstmBackward");
   visit.template operator()<BnLstmPack>("bnLstmPack");
@@ -51,6 +55,7 @@ void ForEachOp(const Visit& visit) {
   visit.template operator()<MeanSquaredError>("meanSquaredError");
   visit.template operator()<MeanSquaredErrorBackward>("meanSquaredErrorBackward");
   visit.template operator()<RmsProp>("rmsprop");
+  visit.template operator()<Sgd>("sgd");
   visit.template operator()<UpdateStatistics>("updateStatistics");
 }
 

@@ -33,6 +33,17 @@ describe('arrayData', () => {
     expect(classes(batches)).toEqual([0, 1, 2, 3, 4]);
   });
 
+  it('merges the last small one into the batch before it, if there is one', () => {
+    const sizes = (count: number, limit?: number) =>
+      read(count, { batchSize: 3, lastBatch: 'merge', limit }).map(({ size }) => size);
+    expect(sizes(7)).toEqual([3, 4]);
+    expect(sizes(8)).toEqual([3, 5]);
+    expect(sizes(9)).toEqual([3, 3, 3]);
+    expect(sizes(2)).toEqual([2]);
+    expect(sizes(9, 4)).toEqual([4]);
+    expect(sizes(9, 0)).toEqual([]);
+  });
+
   it('shuffles by seed and epoch alone, every sequence once, with all its columns', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 40 }), fc.nat(), fc.nat(1000), (count, seed, epoch) => {
@@ -142,12 +153,17 @@ describe('arrayData', () => {
   it.each([
     [{ batchSize: 0 }, 'batches: batchSize: expected an integer ≥ 1, got 0'],
     [
-      { batchSize: 2, lastBatch: 'merge' },
-      'batches: lastBatch: expected "drop" or "keep", got "merge"',
+      { batchSize: 2, lastBatch: 'pad' },
+      'batches: lastBatch: expected "drop" or "keep" or "merge", got "pad"',
     ],
     [
       { batchSize: 2, shuffle: { seed: -1, epoch: 0 } },
       'batches: shuffle.seed: expected an integer ≥ 0, got -1',
+    ],
+    [{ batchSize: 2, skip: -1 }, 'batches: skip: expected an integer ≥ 0, got -1'],
+    [
+      { batchSize: 2, shuffle: { seed: 1, epoch: 1, order: 2 } },
+      'batches: shuffle: expected only the options seed, epoch, got order',
     ],
   ])('refuses batches of %j', (options, message) => {
     expect(() => read(4, options as never)).toThrow(

@@ -43,6 +43,19 @@ describe('textStream', () => {
     expect(read(19, 3, { batchSize: 3, lastBatch: 'keep' })).toHaveLength(2);
   });
 
+  it('lengthens the last chunk by the steps that are left if asked to', () => {
+    const merged = (length: number) => read(length, 3, { batchSize: 3, lastBatch: 'merge' });
+    const batches = merged(23);
+    expect(batches.map(({ steps }) => steps)).toEqual([3, 4]);
+    expect(rows(batches[1])).toEqual([
+      [3, 4, 5, 6],
+      [10, 11, 12, 13],
+      [17, 18, 19, 20],
+    ]);
+    expect(merged(19).map(({ steps }) => steps)).toEqual([3, 3]);
+    expect(merged(7).map(({ steps }) => steps)).toEqual([2]);
+  });
+
   it('lets every row go on where it has ended, whatever the sizes', () => {
     const sizes = [fc.integer({ min: 2, max: 200 }), fc.integer({ min: 1, max: 9 })] as const;
     fc.assert(

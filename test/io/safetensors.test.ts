@@ -1,10 +1,12 @@
+import { createHash } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { replaceFile } from '../../lib/io/atomic.js';
+import { BnLstmError } from '../../lib/errors.js';
 import { readSafetensors, type Tensor, writeSafetensors } from '../../lib/io/safetensors.js';
+import { parseBytes } from '../../lib/io/safetensors_parse.js';
 
 let folder = '';
 let path = '';
@@ -54,7 +56,10 @@ describe('writeSafetensors and readSafetensors', () => {
     const header = bytes.subarray(8, 8 + headerBytes).toString();
     expect(headerBytes % 8).toBe(0);
     expect(header).toMatch(/^\{.*\} *$/);
-    expect(JSON.parse(header)).toEqual({ __metadata__: { a: 'b' }, w: f32([2], 0, 8) });
+    expect(header).toMatch(
+      /^\{"__metadata__":\{"sha256":"[0-9a-f]{64}","checksum":"sha256","a":"b"\},/,
+    );
+    expect(JSON.parse(header).w).toEqual(f32([2], 0, 8));
     expect(bytes.readFloatLE(8 + headerBytes + 4)).toBe(2);
     expect(bytes.length).toBe(8 + headerBytes + 8);
   });
@@ -215,44 +220,113 @@ describe('readSafetensors', () => {
   });
 });
 
-describe('replaceFile', () => {
-  it('replaces a file and leaves nothing else', async () => {
-    await writeFile(path, 'old and longer');
-    await replaceFile(path, [Buffer.from('ne'), Buffer.alloc(0), Buffer.from('w')]);
-    expect(await readFile(path, 'utf8')).toBe('new');
-    expect(await readdir(folder)).toEqual(['model.safetensors']);
+describe('the checksum', () => {
+  const small = new Map<string, Tensor>([
+    ['w', { dtype: 'F32', shape: [2], data: Float32Array.of(1, -2) }],
+    ['0', { dtype: 'I32', shape: [1], data: Int32Array.of(0x20202020) }],
+  ]);
+  const write = async (tensors = small, metadata: Record<string, string> = { format: 'x' }) => {
+    await writeSafetensors(path, tensors, metadata);
+    return readFile(path);
+  };
+
+  it('is over the whole file, with zeros in its place', async () => {
+    const bytes = await write();
+    const { sha256 } = await readSafetensors(path);
+    expect(bytes.toString('latin1', 35, 99)).toBe(sha256);
+    bytes.fill('0', 35, 99);
+    expect(createHash('sha256').update(bytes).digest('hex')).toBe(sha256);
   });
 
-  it('leaves the old file and no other when it fails half-way', async () => {
-    await writeFile(path, 'old');
-    const chunks = function* () {
-      yield Buffer.from('half');
-      throw new Error('no more');
-    };
-    await expect(replaceFile(path, chunks())).rejects.toMatchObject({
-      code: 'ERR_BNLSTM_IO',
-      message: expect.stringMatching(/cannot write .*model\.safetensors: no more/),
-    });
-    expect(await readFile(path, 'utf8')).toBe('old');
-    expect(await readdir(folder)).toEqual(['model.safetensors']);
+  it('is the same for the same content', async () => {
+    const bytes = await write();
+    expect(await write(new Map(small))).toEqual(bytes);
+    const { tensors, metadata } = await readSafetensors(path);
+    expect([...tensors]).toEqual([...small]);
+    expect({ ...metadata }).toEqual({ format: 'x' });
+    expect(await write(tensors, metadata)).toEqual(bytes);
+    expect((await write(small, { 1: 'number-like' })).toString('latin1', 35, 99)).toBe(
+      (await readSafetensors(path)).sha256,
+    );
   });
 
-  it('leaves the target and no other file when it cannot be replaced', async () => {
-    await writeFile(join(folder, 'file'), 'x');
-    await expect(replaceFile(folder, [Buffer.from('new')])).rejects.toMatchObject({
-      code: 'ERR_BNLSTM_IO',
-      cause: { code: expect.stringMatching(/EISDIR|ENOTEMPTY/) },
-    });
-    expect(await readdir(folder)).toEqual(['file']);
-    const siblings = await readdir(dirname(folder));
-    expect(siblings.filter((name) => name.startsWith(basename(folder)))).toHaveLength(1);
+  it('finds every change of a single byte', async () => {
+    const bytes = await write();
+    const codes = new Map<string, number>();
+    for (let at = 0; at < bytes.length; at++) {
+      for (let change = 1; change < 256; change++) {
+        bytes[at] ^= change;
+        const code = codeOf(() => parseBytes(bytes));
+        if (code === undefined) throw new Error(`byte ${at} changed by ${change} was not found`);
+        codes.set(code, (codes.get(code) ?? 0) + 1);
+        bytes[at] ^= change;
+      }
+    }
+    expect([...codes.keys()].sort()).toEqual(['ERR_BNLSTM_CHECKSUM', 'ERR_BNLSTM_FORMAT']);
+    expect(codes.get('ERR_BNLSTM_CHECKSUM')).toBeGreaterThanOrEqual(12 * 255);
+    expect(parseBytes(bytes).tensors.size).toBe(2);
   });
 
-  it('names path and errno when there is no such folder', async () => {
-    const nowhere = join(folder, 'no', 'model');
-    await expect(replaceFile(nowhere, [])).rejects.toMatchObject({
-      message: expect.stringContaining(`cannot write ${nowhere}: ENOENT`),
-      cause: { code: 'ENOENT' },
+  it('finds every cut and every byte too much', async () => {
+    const bytes = await write();
+    for (let length = 0; length < bytes.length; length++) {
+      expect(codeOf(() => parseBytes(bytes.subarray(0, length)))).toBe('ERR_BNLSTM_FORMAT');
+    }
+    const longer = Buffer.concat([bytes, Buffer.alloc(1)]);
+    expect(codeOf(() => parseBytes(longer))).toBe('ERR_BNLSTM_FORMAT');
+  });
+
+  it('names the file, and can be left out of account', async () => {
+    const bytes = await write();
+    bytes[bytes.length - 1] ^= 1;
+    await writeFile(path, bytes);
+    await expect(readSafetensors(path)).rejects.toMatchObject({
+      code: 'ERR_BNLSTM_CHECKSUM',
+      message: expect.stringMatching(/^\/.*model\.safetensors: its sha256 is [0-9a-f]{64}, it was/),
     });
+    const { tensors, sha256 } = await readSafetensors(path, { verify: false });
+    expect(tensors.get('0')?.data[0]).toBe(0x21202020);
+    expect(sha256).toHaveLength(64);
+  });
+
+  it('is asked of a file that another program wrote from one of ours', () => {
+    const w = '"w":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}';
+    const digits = '0'.repeat(64);
+    const refused = [
+      `{${w},"__metadata__":{"sha256":"${digits}","checksum":"sha256"}}`,
+      `{"__metadata__": {"sha256":"${digits}","checksum":"sha256"},${w}}`,
+      `{"__metadata__":{"checksum":"sha256","sha256":"${digits}"},${w}}`,
+      `{"__metadata__":{"checksum":"sha256"},${w}}`,
+      `{"__metadata__":{"sha256":"${digits}"},${w}}`,
+      '{"__metadata__":{"sha256":""}}',
+    ];
+    for (const header of refused) {
+      expect(codeOf(() => parseBytes(file(header, 0)))).toBe('ERR_BNLSTM_CHECKSUM');
+    }
+    const { metadata, sha256 } = parseBytes(
+      file(`{${w},"__metadata__":{"sha256":"of something else","checksum":"md5"}}`, 0),
+    );
+    expect({ ...metadata }).toEqual({ sha256: 'of something else', checksum: 'md5' });
+    expect(sha256).toBeUndefined();
+  });
+
+  it('is no key of users', async () => {
+    for (const key of ['sha256', 'checksum']) {
+      await expect(writeSafetensors(path, small, { [key]: 'x' })).rejects.toMatchObject({
+        code: 'ERR_BNLSTM_ARGUMENT',
+        message: `metadata: expected no key with the name ${key}, got one`,
+      });
+    }
   });
 });
+
+/** The code of the error of this package that `run` throws; undefined if it throws none. */
+function codeOf(run: () => unknown): string | undefined {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof BnLstmError) return error.code;
+    throw error;
+  }
+  return undefined;
+}

@@ -4,10 +4,18 @@ import type { HostArray, NativeStream } from '../../lib/native.js';
 import { adam } from '../../lib/ops/adam.js';
 import { commitStep } from '../../lib/ops/commit_step.js';
 import { globalNorm } from '../../lib/ops/global_norm.js';
+import type { OptimizerStep } from '../../lib/ops/optimizer_step.js';
 import { rmsprop } from '../../lib/ops/rmsprop.js';
+import { sgd } from '../../lib/ops/sgd.js';
 import { Graph } from '../../lib/program/graph.js';
 import type { Value } from '../../lib/program/value.js';
-import { adamStep, clipByGlobalNorm, rmspropStep } from '../../lib/reference/optimizers.js';
+import {
+  adamStep,
+  adamwStep,
+  clipByGlobalNorm,
+  rmspropStep,
+  sgdStep,
+} from '../../lib/reference/optimizers.js';
 import { relativeError } from '../reference/compare.js';
 import { withStream } from './check_case.js';
 import { devices } from './devices.js';
@@ -23,7 +31,9 @@ const segments = [
   { begin: 7521, count: 700, rateFactor: 0.5, weightDecay: 0 },
   { begin: 8221, count: 779, rateFactor: 2, weightDecay: 0 },
 ];
-const settings = { decay: 0.9, maxScaling: 1e5, beta1: 0.9, beta2: 0.999, eps: 1e-8 };
+/** Epsilons are such that before and after bias correction are not the same. */
+const settings = { decay: 0.9, maxScaling: 1e5, beta1: 0.9, beta2: 0.999, eps: Math.fround(1e-3) };
+const momentum = 0.9;
 
 /** Applies a step as the segments say. */
 function apply(weights: Float64Array, step: Float64Array, rate: number): Float64Array {
@@ -38,7 +48,65 @@ function apply(weights: Float64Array, step: Float64Array, rate: number): Float64
 
 const trained = (k: number) => segments.some(({ begin, count }) => k >= begin && k < begin + count);
 
-type Name = 'rmsprop' | 'adam';
+/** What each op keeps, how it is recorded, and what it does by the reference. */
+const optimizers = {
+  rmsprop: {
+    slots: ['meanSquare'],
+    record: (graph: Graph, step: OptimizerStep, [meanSquare]: Value[]) =>
+      rmsprop(graph, { ...step, meanSquare, ...settings }),
+    reference: () => {
+      let meanSquare: Float64Array = new Float64Array(P);
+      return (gradient: Float64Array, learningRate: number) => {
+        const result = rmspropStep(gradient, meanSquare, { learningRate, ...settings });
+        meanSquare = result.meanSquare;
+        return result.step;
+      };
+    },
+  },
+  adam: {
+    slots: ['m', 'v'],
+    record: (graph: Graph, step: OptimizerStep, [m, v]: Value[]) =>
+      adam(graph, { ...step, m, v, ...settings }),
+    reference: () => adamReference(adamStep),
+  },
+  'adam, eps after correction': {
+    slots: ['m', 'v'],
+    record: (graph: Graph, step: OptimizerStep, [m, v]: Value[]) =>
+      adam(graph, { ...step, m, v, ...settings, epsAfterCorrection: true }),
+    reference: () => adamReference(adamwStep),
+  },
+  sgd: sgdCase(0, false),
+  'sgd with momentum': sgdCase(momentum, false),
+  'sgd with Nesterov momentum': sgdCase(momentum, true),
+};
+type Name = keyof typeof optimizers;
+const names = Object.keys(optimizers) as Name[];
+
+function sgdCase(momentum: number, nesterov: boolean) {
+  return {
+    slots: momentum > 0 ? ['velocity'] : [],
+    record: (graph: Graph, step: OptimizerStep, [velocity]: Value[]) =>
+      sgd(graph, { ...step, velocity, momentum, nesterov }),
+    reference: () => {
+      let velocity: Float64Array = new Float64Array(P);
+      return (gradient: Float64Array, learningRate: number) => {
+        const result = sgdStep(gradient, velocity, { learningRate, momentum, nesterov });
+        velocity = result.velocity;
+        return result.step;
+      };
+    },
+  };
+}
+
+function adamReference(stepOf: typeof adamwStep) {
+  let moments = { m: new Float64Array(P), v: new Float64Array(P) };
+  let t = 0;
+  return (gradient: Float64Array, learningRate: number) => {
+    const { step, m, v } = stepOf(gradient, moments, ++t, { learningRate, ...settings });
+    moments = { m, v };
+    return step;
+  };
+}
 
 /** One training step on given gradients: a program, and the arrays that it changes. */
 async function setUp(
@@ -52,8 +120,7 @@ async function setUp(
   const weights = normals(1, P);
   const parameters = outside('parameters', 'f32', P);
   const state = outside('state', 'i32', 4);
-  const moments = name === 'adam' ? ['m', 'v'] : ['meanSquare'];
-  const [first, second] = moments.map((label) => outside(label, 'f32', P));
+  const slots = optimizers[name].slots.map((label) => outside(label, 'f32', P));
   const write = (value: Value, data: HostArray) =>
     value.storage.kind === 'external' && stream.write(value.storage.place.array, 0, data);
   await write(parameters, Float32Array.from(weights));
@@ -62,11 +129,9 @@ async function setUp(
   const rate = graph.input('learningRate', 'f32', [1]);
   const { norm, scale } = globalNorm(graph, { gradients, loss, state, ...clip });
   const step = { parameters, gradients, learningRate: rate, scale, state, segments };
-  const { decay, maxScaling, beta1, beta2, eps } = settings;
-  if (name === 'adam') adam(graph, { ...step, m: first, v: second, beta1, beta2, eps });
-  else rmsprop(graph, { ...step, meanSquare: first, decay, maxScaling });
+  optimizers[name].record(graph, step, slots);
   commitStep(graph, state);
-  for (const value of [parameters, state, first]) graph.output(value.label, value);
+  for (const value of [parameters, state, ...slots]) graph.output(value.label, value);
   graph.output('norm', norm);
   graph.output('scale', scale);
   const program = graph.compile();
@@ -79,30 +144,12 @@ async function setUp(
   return { weights, run, clearState: () => write(state, new Int32Array(4)) };
 }
 
-/** What a step does by the reference, which remembers the moments. */
-function reference(name: Name) {
-  let meanSquare = new Float64Array(P);
-  let moments = { m: new Float64Array(P), v: new Float64Array(P) };
-  let t = 0;
-  return (gradient: Float64Array, learningRate: number): Float64Array => {
-    t++;
-    if (name === 'adam') {
-      const { step, m, v } = adamStep(gradient, moments, t, { learningRate, ...settings });
-      moments = { m, v };
-      return step;
-    }
-    const result = rmspropStep(gradient, meanSquare, { learningRate, ...settings });
-    meanSquare = result.meanSquare;
-    return result.step;
-  };
-}
-
 describe.each(devices)('%s', (device) => {
-  it.each(['rmsprop', 'adam'] as const)('%s with clipping over some steps', (name) =>
+  it.each(names)('%s with clipping over some steps', (name) =>
     withStream(device, async (stream) => {
       const clipNorm = 80;
       const { weights, run } = await setUp(stream, name, { clipNorm, sticky: false });
-      const step = reference(name);
+      const step = optimizers[name].reference();
       let expected = weights;
       const scales: boolean[] = [];
       for (let t = 1; t <= 6; t++) {
@@ -121,7 +168,7 @@ describe.each(devices)('%s', (device) => {
     }),
   );
 
-  it.each(['rmsprop', 'adam'] as const)('%s leaves untrained elements as they are', (name) =>
+  it.each(names)('%s leaves untrained elements as they are', (name) =>
     withStream(device, async (stream) => {
       const { weights, run } = await setUp(stream, name, { clipNorm: 0, sticky: false });
       const result = await run(normals(2, P, 100));

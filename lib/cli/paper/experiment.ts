@@ -52,6 +52,11 @@ export interface LearningExperiment {
     /** Iterations per point of the training curve: the mean over them. */
     readonly reportEvery: number;
     readonly validateEvery: number;
+    /**
+     * A run goes on by so many iterations when it is its turn. Where all are stopped they are about as
+     * far, and a process that is killed loses no more.
+     */
+    readonly turn: number;
     /** Batch of the population statistics and the test. */
     readonly statisticsBatch: number;
     readonly [setting: string]: unknown;

@@ -31,6 +31,7 @@ export const recallSettings = {
   seeds: 10,
   reportEvery: 25,
   validateEvery: 25,
+  turn: 600,
   statisticsBatch: 64,
 } as const;
 

@@ -42,15 +42,15 @@ function describe(layer: LayerStatistics) {
 }
 
 /** A BN-LSTM that has learned the recall task, with its statistics. */
-async function recallNet({ seed, device, threads, iterations, decay }: Choice): Promise<Model> {
+async function recallNet({ seed, device, threads, limit, ...choice }: Choice): Promise<Model> {
   const { batchSize } = recallSettings;
   const model = await recallModel(recallSettings.gammaInit, { device, threads, seed });
   const { train } = recallData(seed);
-  const trainer = model.trainer(recallTraining(decay));
-  const number = iterations ?? recallSettings.iterations;
-  for await (const _ of trainer.run(train, { batchSize, iterations: number }));
+  const trainer = model.trainer(recallTraining(choice.decay));
+  const iterations = choice.iterations ?? recallSettings.iterations;
+  for await (const _ of trainer.run(train, { batchSize, iterations }));
   trainer.dispose();
-  await model.estimateStatistics(train, { batchSize });
+  await model.estimateStatistics(train, { batchSize, limit });
   return model;
 }
 

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { type MachineFacts, machineFacts } from '../../../machine.js';
 import { native } from '../../../native.js';
-import { type MachineFacts, machineFacts } from '../../machine.js';
 
 const fields = [
   'name',

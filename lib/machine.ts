@@ -1,5 +1,5 @@
 import { availableParallelism, cpus, totalmem } from 'node:os';
-import { native } from '../native.js';
+import { native } from './native.js';
 
 /** What a measurement has to name to be worth something. */
 export interface MachineFacts {

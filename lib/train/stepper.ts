@@ -1,0 +1,354 @@
+import type { Batch, DataCursor } from '../data/source.js';
+import { BnLstmError, internalError } from '../errors.js';
+import type { NativeArray } from '../native.js';
+import { CarriedState, type SavedState, type WindowPlace } from '../nn/carried_state.js';
+import { Feed } from '../nn/feed.js';
+import type { Network } from '../nn/network.js';
+import type { ParameterGroup } from '../optim/groups.js';
+import type { ScheduleMetrics, ScheduleState } from '../optim/schedule.js';
+import { ProgramCache } from '../program/cache.js';
+import type { Runner } from '../program/profile.js';
+import type { Arrays } from '../program/program.js';
+import {
+  type FailedBatch,
+  type FailedStep,
+  findNotFinite,
+  type NotFinitePlace,
+} from './diagnosis.js';
+import { NotFiniteError } from './not_finite_error.js';
+import type { checkTrainerOptions } from './options.js';
+import {
+  nonFiniteSlot,
+  recordTrainingStep,
+  type StepPlan,
+  skippedSlot,
+  stateSlots,
+} from './training_step.js';
+import type { StepOutcome } from './turn.js';
+import { WindowMemory } from './window.js';
+
+/** Norms that a NotFiniteError tells. */
+const historyLength = 10;
+const cachedPrograms = 32;
+
+/** A step that was started and has not ended. */
+interface RunningStep {
+  readonly run: Promise<unknown>;
+  /** Batches of it. */
+  readonly attempts: number;
+  /** Versions of the parameters. */
+  readonly before: number;
+  readonly after: number;
+  /** The step before it changed nothing, so that this has not happened. */
+  undone: boolean;
+}
+
+/** What a trainer has, beside the network: on the host, as it was at one moment. */
+export interface SavedTraining {
+  /** The device's record, [stateSlots]. */
+  readonly state: Int32Array;
+  /** What the optimizer keeps, [P] each. */
+  readonly slots: readonly Float32Array[];
+  readonly carried: SavedState | undefined;
+  readonly skippedInRow: number;
+  /** Gradient norms of the last steps. */
+  readonly norms: readonly number[];
+  readonly schedule: ScheduleState | undefined;
+}
+
+/** What a step is started with. */
+export interface StepInput {
+  /** The micro-batches of the step, in their order. */
+  readonly feeds: readonly Feed[];
+  readonly epoch: number;
+}
+
+/** What the program of a batch depends on, beside its shape. */
+interface BatchPlace {
+  readonly learningRate: number;
+  readonly window: WindowPlace;
+  readonly carried: CarriedState | undefined;
+}
+
+interface SubmittedBatch extends FailedBatch {
+  readonly running: Promise<Arrays>;
+}
+
+/**
+ * Runs training steps on a network: owns the optimizer's state, the device's record of training and
+ * the programs, and sees to it that a step that is not finite changes nothing.
+ */
+export class Stepper {
+  readonly network: Network;
+  readonly options: ReturnType<typeof checkTrainerOptions>;
+  /** Attempted steps. */
+  steps = 0;
+  /** What of the data training has behind it. */
+  cursor: DataCursor = { epoch: 1, batches: 0 };
+  /** The next run goes on within an epoch, where the interrupted one was. */
+  #resumed = false;
+  readonly #programs = new ProgramCache(cachedPrograms);
+  #norms: number[] = [];
+  #skippedInRow = 0;
+  #schedule: ScheduleState | undefined;
+  #memory: { readonly state: NativeArray; readonly slots: readonly NativeArray[] } | undefined;
+  #window: WindowMemory | undefined;
+  /** Where the last step with `carryState` has ended. */
+  #carried: CarriedState | undefined;
+  readonly #running: RunningStep[] = [];
+  #disposed = false;
+
+  constructor(network: Network, options: ReturnType<typeof checkTrainerOptions>) {
+    this.network = network;
+    this.options = options;
+    this.#schedule = options.optimizer.schedule?.initial;
+  }
+
+  /** What results depend on, as JSON: to be compared with a checkpoint's. */
+  get config(): Readonly<Record<string, unknown>> {
+    const { loss, optimizer, clipNorm, groups, onNaN, maxSkips, accumulate } = this.options;
+    return {
+      loss: loss.kind,
+      optimizer: optimizer.config,
+      clipNorm,
+      groups: groups.map(({ match, ...group }) => ({ match: showMatch(match), ...group })),
+      onNaN,
+      maxSkips,
+      accumulate,
+    };
+  }
+
+  /** Lets the schedule of the learning rate know what a validation has found. */
+  observe(metrics: ScheduleMetrics): void {
+    const { schedule } = this.options.optimizer;
+    if (schedule?.observe && this.#schedule) {
+      this.#schedule = schedule.observe(metrics, this.#schedule);
+    }
+  }
+
+  /** @throws ERR_BNLSTM_ARGUMENT where it is no state of this optimizer's schedule */
+  checkSchedule(state: ScheduleState | null): ScheduleState | undefined {
+    const { schedule } = this.options.optimizer;
+    return schedule?.checkState(state ?? undefined, 'training: schedule');
+  }
+
+  /** A copy of all that is not the network's, when no step runs. */
+  async save(): Promise<SavedTraining> {
+    const { stream } = this.network;
+    const { state, slots } = this.#plan();
+    const read = async <T extends Float32Array | Int32Array>(array: NativeArray, into: T) => {
+      await stream.read(array, 0, into);
+      return into;
+    };
+    const [stateValues, carried, ...slotValues] = await Promise.all([
+      read(state, new Int32Array(stateSlots)),
+      this.#carried?.save(),
+      ...slots.map((slot) => read(slot, new Float32Array(this.network.blueprint.parameterCount))),
+    ]);
+    return {
+      state: stateValues,
+      slots: slotValues,
+      carried,
+      skippedInRow: this.#skippedInRow,
+      norms: [...this.#norms],
+      schedule: this.#schedule,
+    };
+  }
+
+  /** Takes up what `save` gave; the next run goes on where that one was. */
+  async restore(saved: SavedTraining): Promise<void> {
+    const { stream } = this.network;
+    const { state, slots } = this.#plan();
+    this.#skippedInRow = saved.skippedInRow;
+    this.#norms = [...saved.norms];
+    this.#schedule = saved.schedule;
+    this.#resumed = true;
+    this.#carried?.dispose();
+    await Promise.all([
+      stream.write(state, 0, saved.state),
+      saved.carried && this.carry('restore').restore(saved.carried),
+      ...slots.map((slot, index) => stream.write(slot, 0, saved.slots[index])),
+    ]);
+  }
+
+  feed(batch: Batch): Feed {
+    const feed = new Feed(this.network, batch, this.options.loss);
+    this.network.refuseSingleRow(feed);
+    return feed;
+  }
+
+  /** To be called before a run: it begins a new epoch, unless training was resumed within one. */
+  beginRun(): void {
+    const { epoch, batches } = this.cursor;
+    if (batches > 0 && !this.#resumed) this.cursor = { epoch: epoch + 1, batches: 0 };
+    this.#resumed = false;
+  }
+
+  carry(method: string): CarriedState {
+    this.#carried ??= new CarriedState(this.network, method, this.options.accumulate > 1);
+    return this.#carried;
+  }
+
+  /**
+   * Queues a step and waits for it. Steps run in the order in which they were started.
+   * @throws NotFiniteError where `onNaN` says so
+   */
+  async start(
+    { feeds, epoch }: StepInput,
+    runner: Runner,
+    carried?: CarriedState,
+  ): Promise<StepOutcome> {
+    this.assertAlive();
+    const { network } = this;
+    const index = this.steps + 1;
+    const learningRate = this.options.optimizer.rateAt(index, this.#schedule);
+    const before = network.parameters.version;
+    const batches = feeds.map((feed, i) => {
+      const window = { first: i === 0, last: i === feeds.length - 1 };
+      return this.#submit(feed, { learningRate, window, carried }, runner);
+    });
+    this.steps = index;
+    const after = network.parameters.changed();
+    const running = Promise.all(batches.map(({ running }) => running));
+    const step: RunningStep = {
+      run: running,
+      attempts: feeds.length,
+      before,
+      after,
+      undone: false,
+    };
+    this.#running.push(step);
+    const results = await running.finally(() => {
+      this.#running.splice(this.#running.indexOf(step), 1);
+    });
+    if (step.undone) throw internalError("the result of a step that was undone is nobody's");
+
+    const { loss, norm, state } = results[results.length - 1];
+    const sum = (numbers: readonly number[]) =>
+      numbers.reduce((total, number) => total + number, 0);
+    const outcome = {
+      index,
+      epoch,
+      size: sum(feeds.map(({ size }) => size)),
+      loss: loss[0],
+      gradientNorm: norm[0],
+      learningRate,
+      correct: results[0].correct && sum(results.map(({ correct }) => correct[0])),
+      counted: sum(results.map(({ counted }) => counted[0])),
+      degenerateSteps: network.countsRows ? sum(feeds.map((feed) => feed.degenerateSteps)) : 0,
+    };
+    if (state[nonFiniteSlot] !== 0) {
+      await this.#undoLater(state[skippedSlot]);
+      network.parameters.restored(before, after);
+      return this.#notFinite(outcome, { batches, carried });
+    }
+    const { chunk } = batches[batches.length - 1];
+    if (chunk) carried?.advance(chunk);
+    this.#skippedInRow = 0;
+    this.#norms.push(norm[0]);
+    if (this.#norms.length > historyLength) this.#norms.shift();
+    return outcome;
+  }
+
+  /** Queues the program of one batch of a step. */
+  #submit(
+    feed: Feed,
+    { learningRate, window, carried }: BatchPlace,
+    runner: Runner,
+  ): SubmittedBatch {
+    const { network } = this;
+    const whole = window.first && window.last;
+    const chunk = carried?.next(feed, window);
+    const place = whole ? undefined : { ...window, memory: this.#windowMemory() };
+    const plan = { ...this.#plan(), carried, window: place };
+    const key = [feed.key, window.first, window.last, carried?.key].join();
+    const program = this.#programs.get(key, () => recordTrainingStep(network, feed, plan));
+    const attempt = ++network.attempts;
+    const running = runner(program, {
+      ...feed.inputs,
+      ...chunk?.inputs,
+      attempt: Int32Array.of(attempt),
+      learningRate: Float32Array.of(learningRate),
+    });
+    network.packed.packed();
+    if (chunk && !window.last) carried?.advance(chunk, window);
+    return { feed, attempt, chunk, running };
+  }
+
+  /** What to do about a step that changed nothing. */
+  async #notFinite(outcome: StepOutcome, failed: FailedStep): Promise<StepOutcome> {
+    const { onNaN, maxSkips } = this.options;
+    const error = new NotFiniteError({
+      step: outcome.index,
+      loss: outcome.loss,
+      gradientNorm: outcome.gradientNorm,
+      history: [...this.#norms],
+      skipped: onNaN === 'skip' ? this.#skippedInRow : 0,
+      place: await this.#place(failed),
+    });
+    if (onNaN === 'throw' || (onNaN === 'skip' && ++this.#skippedInRow > maxSkips)) throw error;
+    return { ...outcome, notFinite: error };
+  }
+
+  /** Looking for the place must not hide what happened: it may need memory that is not there. */
+  async #place(failed: FailedStep): Promise<NotFinitePlace | undefined> {
+    try {
+      return await findNotFinite(this.network, failed, this.options);
+    } catch (error) {
+      this.assertAlive();
+      return { layer: undefined, tensor: `not known (${(error as Error).message})` };
+    }
+  }
+
+  /**
+   * After a step that was not finite: waits for the one that was started after it, which changed
+   * nothing as the flag in `state` was set, and makes it one that was never tried.
+   */
+  async #undoLater(skipped: number): Promise<void> {
+    const later = [...this.#running].reverse();
+    for (const step of later) step.undone = true;
+    await Promise.allSettled(later.map(({ run }) => run));
+    for (const { before, after } of later) this.network.parameters.restored(before, after);
+    this.steps -= later.length;
+    this.network.attempts -= later.reduce((sum, { attempts }) => sum + attempts, 0);
+    const { state } = this.#plan();
+    await this.network.stream.write(state, skippedSlot * 4, Int32Array.of(skipped, 0));
+  }
+
+  #windowMemory(): WindowMemory {
+    this.#window ??= new WindowMemory(this.network);
+    return this.#window;
+  }
+
+  #plan(): Omit<StepPlan, 'carried'> {
+    const { stream, blueprint } = this.network;
+    const { optimizer } = this.options;
+    this.#memory ??= {
+      state: stream.array(stateSlots * Int32Array.BYTES_PER_ELEMENT),
+      slots: Array.from({ length: optimizer.slots }, () =>
+        stream.array(blueprint.parameterCount * Float32Array.BYTES_PER_ELEMENT),
+      ),
+    };
+    return { ...this.options, ...this.#memory, sticky: this.options.onNaN !== 'skip' };
+  }
+
+  assertAlive(): void {
+    this.network.assertAlive();
+    if (this.#disposed) throw new BnLstmError('ERR_BNLSTM_DISPOSED', 'the trainer was disposed');
+  }
+
+  /** Frees the optimizer's state; the network stays. Idempotent. */
+  dispose(): void {
+    this.#disposed = true;
+    this.#programs.clear();
+    this.#memory?.state.dispose();
+    for (const slot of this.#memory?.slots ?? []) slot.dispose();
+    this.#memory = undefined;
+    this.#window?.dispose();
+    this.#carried?.dispose();
+  }
+}
+
+function showMatch(match: ParameterGroup['match']): unknown {
+  return match instanceof RegExp ? String(match) : match;
+}
