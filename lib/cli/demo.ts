@@ -10,6 +10,7 @@ import { paperAt } from './demo/paper.js';
 import { Progress } from './demo/progress.js';
 import { notes, type Outcome, type Result, table, verdict } from './demo/report.js';
 import { trainInTurns } from './demo/training.js';
+import { onInterrupt } from './interrupt.js';
 
 const options = {
   minutes: { type: 'string', value: 'M', help: 'time for everything (default 5)' },
@@ -48,21 +49,6 @@ function plan(values: Values<typeof options>): Plan {
     threads: integerOption(values.threads, 'threads', { min: 1 }),
     minutes: numberOption(values.minutes, 'minutes', { above: 0 }) ?? 5,
     iterations: integerOption(values.iterations, 'iterations', { min: 1 }),
-  };
-}
-
-/** Aborts at the first Ctrl+C and ends the process at the second, until it is disposed. */
-function onInterrupt(first: () => void) {
-  const controller = new AbortController();
-  const listener = () => {
-    if (controller.signal.aborted) process.exit(130);
-    controller.abort();
-    first();
-  };
-  process.on('SIGINT', listener);
-  return {
-    signal: controller.signal,
-    dispose: () => process.removeListener('SIGINT', listener),
   };
 }
 

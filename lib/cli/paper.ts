@@ -2,6 +2,7 @@ import { mkdir, stat } from 'node:fs/promises';
 import { dirname, join, parse } from 'node:path';
 import * as check from '../check.js';
 import { type Command, integerOption, numberOption, type Values } from './command.js';
+import { onInterrupt } from './interrupt.js';
 import type { Choice, Experiment } from './paper/experiment.js';
 import { gradientFlow } from './paper/gradient_flow.js';
 import { learn } from './paper/learning.js';
@@ -62,6 +63,9 @@ export async function runPaper(options: PaperOptions): Promise<void> {
   });
 }
 
+/** Minutes: timers are of 31 bits of milliseconds. */
+const longestBudget = 30_000;
+
 const options = {
   budget: { type: 'string', value: 'M', help: 'minutes of training (default: to its end)' },
   resume: { type: 'boolean', help: 'go on where the results and their folder end' },
@@ -94,7 +98,7 @@ function checked(values: Values<typeof options>, operands: readonly string[]): P
     name,
     out: values.out ?? `paper-${name}.json`,
     resume: values.resume ?? false,
-    budget: numberOption(values.budget, 'budget', { above: 0 }),
+    budget: numberOption(values.budget, 'budget', { above: 0, max: longestBudget }),
     iterations: integerOption(values.iterations, 'iterations', { min: 1 }),
     seed: integerOption(values.seed, 'seed', { min: 0 }) ?? 1,
     decay: numberOption(values.decay, 'decay', { min: 0, below: 1 }),
@@ -115,5 +119,16 @@ export const paper: Command<typeof options> = {
   details,
   operands: '<experiment>',
   options,
-  run: (values, operands) => runPaper(checked(values, operands)),
+  async run(values, operands) {
+    const options = checked(values, operands);
+    const interrupt = onInterrupt(
+      () => console.log('Stopping; the test follows. Again to end at once.'),
+      ['SIGINT', 'SIGTERM'],
+    );
+    try {
+      await runPaper({ ...options, signal: interrupt.signal });
+    } finally {
+      interrupt.dispose();
+    }
+  },
 };

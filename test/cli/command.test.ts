@@ -1,7 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import {
   type Command,
-  helpText,
   integerOption,
   listOption,
   numberOption,
@@ -10,17 +9,33 @@ import {
 
 const options = {
   count: { type: 'string', value: 'N', help: 'how many' },
+  'at-most': { type: 'string', value: 'H[,B]/...', help: 'no more', group: 'Limits' },
   quiet: { type: 'boolean', help: 'say nothing' },
+  'no-order': { type: 'boolean', help: 'in any order' },
 } as const;
 
-function command(run: Command<typeof options>['run'] = async () => {}): Command {
-  return {
-    name: 'make',
-    summary: 'Make something',
-    details: '\nIn more words.\n',
-    options,
-    run,
-  } as Command;
+const none = async () => {};
+
+function commands(run: Command<typeof options>['run']): readonly Command[] {
+  const make = { name: 'make', summary: 'Make something', options, run };
+  return [
+    { ...make, details: '\nIn more words.\n' } as Command,
+    { name: 'take', summary: 'Take', operands: '<file> [more...]', options: {}, run } as Command,
+    { ...make, name: 'both at' } as Command,
+    { ...make, name: 'both in' } as Command,
+  ];
+}
+
+/** What is printed on stdout meanwhile. */
+async function printed(args: readonly string[]): Promise<string> {
+  let text = '';
+  const write = vi.spyOn(process.stdout, 'write').mockImplementation((chunk) => {
+    text += chunk;
+    return true;
+  });
+  await runCommand(commands(none), args, { groups: { both: 'Two of them' }, version: '1.2.3' });
+  write.mockRestore();
+  return text;
 }
 
 afterEach(() => {
@@ -28,45 +43,83 @@ afterEach(() => {
 });
 
 describe('runCommand', () => {
-  it('hands over what was given and nothing else', async () => {
-    const run = vi.fn(async () => {});
-    await runCommand(command(run), ['--count', '3', '--quiet']);
-    await runCommand(command(run), ['--count=4']);
-    expect(run.mock.calls).toEqual([[{ count: '3', quiet: true }], [{ count: '4' }]]);
+  it('hands over what was given, under its own name, and nothing else', async () => {
+    const run = vi.fn(none);
+    await runCommand(commands(run), ['make', '--count', '-3', '--quiet']);
+    await runCommand(commands(run), ['make', '--at-most=4,5', '--no-order']);
+    await runCommand(commands(run), ['both', 'in', '--count', '1']);
+    expect(run.mock.calls).toEqual([
+      [{ count: '-3', quiet: true }, []],
+      [{ 'at-most': '4,5', 'no-order': true }, []],
+      [{ count: '1' }, []],
+    ]);
   });
 
-  it('prints its help instead', async () => {
-    const log = vi.spyOn(console, 'log').mockImplementation(() => {});
-    const run = vi.fn(async () => {});
-    await runCommand(command(run), ['--help', '--count', '3']);
-    expect(run).not.toHaveBeenCalled();
-    expect(log).toHaveBeenCalledWith(helpText(command()));
+  it('hands over operands', async () => {
+    const run = vi.fn(none);
+    await runCommand(commands(run), ['take', 'a', 'b', 'c']);
+    expect(run.mock.calls).toEqual([[{}, ['a', 'b', 'c']]]);
+  });
+
+  it('waits for the command, and throws what it throws', async () => {
+    const run = async () => {
+      await Promise.resolve();
+      throw new RangeError('no');
+    };
+    await expect(runCommand(commands(run), ['make'])).rejects.toThrow(RangeError);
   });
 
   it.each([
-    [['--cuont', '3'], /'--cuont'.*; see `bnlstm make --help`/],
-    [['--count'], /--count.*; see/],
-    [['3'], /'3'.*; see/],
+    [['make', '--cuont', '3'], /'--cuont' \(Did you mean --count\?\); see `bnlstm make --help`$/],
+    [['make', '--count'], /--count .*missing; see `bnlstm make/],
+    [['make', '3'], /too many arguments for 'make'.*; see `bnlstm make/],
+    [['take'], /missing required argument 'file'; see `bnlstm take/],
+    [['both', 'on'], /unknown command 'on' \(Did you mean in\?\); see `bnlstm both/],
+    [['maek'], /unknown command 'maek' \(Did you mean make\?\); see `bnlstm --help`$/],
+    [['help', 'both', 'on'], /unknown command 'on'/],
   ])('refuses %j', async (args, message) => {
-    await expect(runCommand(command(), args)).rejects.toMatchObject({
+    await expect(runCommand(commands(none), args)).rejects.toMatchObject({
       code: 'ERR_BNLSTM_ARGUMENT',
       message: expect.stringMatching(message),
     });
   });
 });
 
-describe('helpText', () => {
-  it('lists every option', () => {
-    expect(helpText(command())).toBe(`Usage: bnlstm make [options]
+describe('help', () => {
+  it('lists every option, below its heading', async () => {
+    const text = `Usage: bnlstm make [options]
 
 Make something.
 
-In more words.
-
 Options:
-  --count N  how many
-  --quiet    say nothing
-  --help     print this text`);
+  --count <N>            how many
+  --quiet                say nothing
+  --no-order             in any order
+  -h, --help             print this text
+
+Limits:
+  --at-most <H[,B]/...>  no more
+
+In more words.
+`;
+    expect(await printed(['make', '--count', '3', '--help'])).toBe(text);
+    expect(await printed(['help', 'make'])).toBe(text);
+  });
+
+  it('lists commands, and those of a group by themselves', async () => {
+    const all = await printed([]);
+    expect(all).toMatch(/^Usage: bnlstm <command> \[options\]\n/);
+    expect(all).toMatch(/ {2}make .*\n {2}take .*\n {2}both +Two of them\n {2}help /);
+    expect(await printed(['help'])).toBe(all);
+    const group = await printed(['both']);
+    expect(group).toMatch(/ {2}at .*\n {2}in /);
+    expect(await printed(['help', 'both'])).toBe(group);
+    expect(await printed(['help', 'both', 'in'])).toMatch(/^Usage: bnlstm both in \[options\]/);
+  });
+
+  it('prints the version', async () => {
+    expect(await printed(['--version'])).toBe('1.2.3\n');
+    expect(await printed(['-v'])).toBe('1.2.3\n');
   });
 });
 

@@ -43,28 +43,40 @@ describe('bnlstm', () => {
     const { code, stdout, stderr } = await bnlstm(args);
     expect([code, stderr]).toEqual([0, '']);
     expect(stdout).toMatch(/^Usage: bnlstm <command>/);
-    for (const name of ['demo', 'doctor', 'bench cpu', 'help', '--version'])
-      expect(stdout).toContain(`  ${name}`);
+    for (const name of ['demo', 'doctor', 'bench', 'help', '-v, --version'])
+      expect(stdout).toContain(`\n  ${name}`);
   });
 
   it('prints its version and the help of a command', async () => {
     expect((await bnlstm(['--version'])).stdout).toBe(`${VERSION}\n`);
     const help = await bnlstm(['help', 'demo']);
-    expect(help.stdout).toMatch(/--minutes M [\s\S]*--json FILE/);
+    expect(help.stdout).toMatch(/--minutes <M> [\s\S]*--json <FILE>/);
     expect(await bnlstm(['demo', '--help'])).toEqual(help);
     expect((await bnlstm(['help', 'bench', 'cpu'])).stdout).toMatch(/^Usage: bnlstm bench cpu/);
   });
 
+  it.each([[['bench']], [['bench', '--help']], [['help', 'bench']]])(
+    'lists the commands of a group with %j',
+    async (args) => {
+      const { code, stdout, stderr } = await bnlstm(args);
+      expect([code, stderr]).toEqual([0, '']);
+      expect(stdout).toMatch(/^Usage: bnlstm bench <command>/);
+      expect(stdout).toMatch(/^ {2}cpu .*\n {2}gpu /m);
+    },
+  );
+
   it.each([
-    [['dmeo'], 'command: expected one of demo, doctor, bench cpu, bench gpu, help, got "dmeo"'],
-    [['bench'], 'command: expected one of demo, doctor, bench cpu, bench gpu, help, got "bench"'],
+    [['dmeo'], "unknown command 'dmeo' (Did you mean demo?); see `bnlstm --help`"],
+    [['help', 'dmeo'], "unknown command 'dmeo' (Did you mean demo?); see `bnlstm --help`"],
+    [['bench', 'gpo'], "unknown command 'gpo' (Did you mean gpu?); see `bnlstm bench --help`"],
     [['demo', '--minutes', '0'], '--minutes: expected a finite number > 0, got 0'],
     [
       ['demo', '--order', 'random'],
       '--order: expected "scanline" or "permuted" or "authors", got "random"',
     ],
-    [['demo', '--seed', '-1'], "Option '--seed' argument is ambiguous"],
-    [['doctor', '--devise', 'cpu'], "Unknown option '--devise'"],
+    [['demo', '--seed', '-1'], '--seed: expected an integer ≥ 0, got -1'],
+    [['doctor', '--devise', 'cpu'], "unknown option '--devise' (Did you mean --device?)"],
+    [['doctor', 'cpu'], "too many arguments for 'doctor'"],
     [['doctor', '--dtype', 'f16'], 'selfTest: dtype: expected "f32" or "bf16", got "f16"'],
   ])('ends with one line for %j', async (args, message) => {
     const { code, stdout, stderr } = await bnlstm(args);

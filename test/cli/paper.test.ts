@@ -6,7 +6,7 @@ import { curveOf } from '../../lib/cli/paper/curve.js';
 import type { LearningExperiment } from '../../lib/cli/paper/experiment.js';
 import { learn } from '../../lib/cli/paper/learning.js';
 import type { RunResult } from '../../lib/cli/paper/results.js';
-import { type PaperOptions, runPaper } from '../../lib/cli/paper.js';
+import { type PaperOptions, paper, runPaper } from '../../lib/cli/paper.js';
 import { recallTask } from '../../lib/data/recall.js';
 import {
   bnLstm,
@@ -187,5 +187,31 @@ describe('runPaper', () => {
     );
     await run({ iterations: 2, limit: 128 });
     await expect(run({ iterations: 2, limit: 128 })).rejects.toMatchObject(error(/^--out: /));
+  });
+});
+
+describe('the options of bnlstm paper', () => {
+  it.each([
+    [{ budget: '0' }, ['mnist'], '--budget: expected a finite number > 0 and ≤ 30000, got 0'],
+    [{ iterations: 'many' }, ['mnist'], '--iterations: expected an integer ≥ 1, got "many"'],
+    [{ seed: '-1' }, ['mnist'], '--seed: expected an integer ≥ 0, got -1'],
+    [{ decay: '1' }, ['mnist'], '--decay: expected a finite number ≥ 0 and < 1, got 1'],
+    [
+      { order: 'scanline' },
+      ['pmnist'],
+      '--order: expected "authors" or "permuted", got "scanline"',
+    ],
+    [{ limit: '1' }, ['mnist'], '--limit: expected an integer ≥ 2, got 1'],
+    [
+      {},
+      ['text9'],
+      'experiment: expected one of mnist, pmnist, gamma, recall-gamma, gradient-flow',
+    ],
+    [{}, [], 'experiment: expected one of mnist'],
+  ])('are checked: %j %j', async (values, operands, message) => {
+    await expect(paper.run(values, operands)).rejects.toMatchObject({
+      code: 'ERR_BNLSTM_ARGUMENT',
+      message: expect.stringContaining(message),
+    });
   });
 });

@@ -3,12 +3,12 @@ import { describe, expect, it } from 'vitest';
 import {
   bar,
   block,
-  formatSeconds,
   type Output,
   Progress,
   plainLine,
   type Snapshot,
 } from '../../lib/cli/demo/progress.js';
+import { formatSeconds } from '../../lib/cli/format.js';
 
 const snapshot: Snapshot = {
   standings: [
@@ -34,13 +34,15 @@ describe('bar', () => {
 });
 
 describe('formatSeconds', () => {
-  it('gives minutes and seconds', () => {
-    expect([0, 5.4, 59.6, 161, -3].map(formatSeconds)).toEqual([
+  it('gives hours, minutes and seconds', () => {
+    expect([0, 5.4, 59.6, 161, -3, 3599.4, 3725].map(formatSeconds)).toEqual([
       '0:00',
       '0:05',
       '1:00',
       '2:41',
       '0:00',
+      '59:59',
+      '1:02:05',
     ]);
   });
 });

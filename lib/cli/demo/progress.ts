@@ -1,4 +1,5 @@
 import { clearLine, moveCursor } from 'node:readline';
+import { formatPercent, formatSeconds } from '../format.js';
 import type { Contestant } from './contestant.js';
 
 /** What is shown of a contestant. */
@@ -26,16 +27,6 @@ const eighths = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
 export function bar(share: number, width: number): string {
   const filled = Math.round(Math.min(Math.max(share || 0, 0), 1) * width * 8);
   return ('█'.repeat(Math.floor(filled / 8)) + eighths[filled % 8]).padEnd(width);
-}
-
-export function formatPercent(share: number): string {
-  return `${(100 * share).toFixed(1)} %`;
-}
-
-/** Minutes and seconds, as `2:05`. */
-export function formatSeconds(seconds: number): string {
-  const whole = Math.max(0, Math.round(seconds));
-  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, '0')}`;
 }
 
 function describe({ name, loss, accuracy, seconds }: Standing, iteration: number): string[] {

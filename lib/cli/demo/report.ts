@@ -1,7 +1,7 @@
 import type { PixelOrder } from '../../index.js';
+import { formatPercent } from '../format.js';
 import { recentIterations } from './contestant.js';
 import { paperAt } from './paper.js';
-import { formatPercent } from './progress.js';
 
 export interface Result {
   readonly name: string;
