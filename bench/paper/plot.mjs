@@ -17,8 +17,8 @@
  */
 /** @typedef {{ title: string, x: Axis, y: Axis, series: readonly Series[] }} Panel */
 
-const [panelWidth, panelHeight] = [430, 290];
-const margin = { left: 52, right: 74, top: 34, bottom: 44 };
+const [panelWidth, panelHeight] = [430, 304];
+const margin = { left: 52, right: 74, top: 48, bottom: 44 };
 
 const style = `
   text { font: 12px system-ui, sans-serif; fill: #52514e }
@@ -56,7 +56,7 @@ function shape({ as, color, points }, at) {
     case 'thin':
       return `<path d="${path}" fill="none" stroke="${color}" stroke-width="1" opacity="0.55"/>`;
     case 'band':
-      return `<path d="${path}Z" fill="${color}" opacity="0.18"/>`;
+      return `<path d="${path}Z" fill="${color}" opacity="0.12"/>`;
     default: {
       const paint = as === 'dots' ? `fill="${color}"` : `fill="none" stroke="${color}"`;
       return points
@@ -101,7 +101,7 @@ function draw({ title, x, y, series }, left) {
         `<text x="${short(toX(tick))}" y="${y0 + 18}" text-anchor="middle">${name(tick)}</text>`,
     ),
     `<text x="${(x0 + x1) / 2}" y="${y0 + 36}" text-anchor="middle">${escaped(x.label)}</text>`,
-    `<text x="${x0 - 44}" y="${y1 - 6}" font-size="11">${escaped(y.label)}</text>`,
+    `<text x="${x0 - 44}" y="${y1 - 12}">${escaped(y.label)}</text>`,
     ...series.map((each) => shape(each, at)),
     ...labels(series, at),
   ].join('\n');
