@@ -112,6 +112,7 @@ export function figure(panels) {
   const [width, height] = [panels.length * panelWidth, panelHeight];
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}">`,
+    `<title>${escaped(panels.map(({ title }) => title).join('; '))}</title>`,
     `<style>${style}</style>`,
     `<rect class="surface" width="${width}" height="${height}"/>`,
     ...panels.map((panel, index) => draw(panel, index * panelWidth)),
