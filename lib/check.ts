@@ -48,7 +48,9 @@ export function options<T extends object>(
   }
   const unknown = Object.keys(value).filter((key) => !keys.includes(key));
   if (unknown.length > 0) {
-    throw argumentError(name, `only the options ${keys.join(', ')}`, unknown.join(', '));
+    const more = unknown.length > 8 ? ', …' : '';
+    const got = unknown.slice(0, 8).map((key) => (key.length > 60 ? `${key.slice(0, 60)}…` : key));
+    throw argumentError(name, `only the options ${keys.join(', ')}`, got.join(', ') + more);
   }
   return value;
 }

@@ -1,6 +1,15 @@
 // The public interface of the package: nothing else is promised to stay.
 export { type ArrayDataOptions, arrayData } from './data/array.js';
+export { type CsvDataOptions, csvData } from './data/csv.js';
+export type { BucketOptions, DataForm, FileSource, TargetKind } from './data/file_source.js';
 export * from './data/mnist.js';
+export {
+  type NpyDataOptions,
+  type NpzDataOptions,
+  type NumpyOptions,
+  npyData,
+  npzData,
+} from './data/npy.js';
 export type { Sample } from './data/sample.js';
 export { type SequenceDataOptions, sequenceData } from './data/sequence.js';
 export type {
@@ -22,8 +31,19 @@ export {
 export { BnLstmError, type ErrorCode, errorCodes } from './errors.js';
 export type { EvaluateOptions, Evaluation } from './infer/evaluate.js';
 export type { Prediction, PredictOptions, RecurrentState } from './infer/predict.js';
+export {
+  type CsvColumn,
+  type CsvFormat,
+  type CsvOptions,
+  type CsvTable,
+  readCsv,
+} from './io/csv.js';
+export type { CsvDelimiter } from './io/csv_records.js';
 export type { HistoryRecord } from './io/history.js';
+export { type NpyArray, readNpy } from './io/npy.js';
+export { type NpzOptions, readNpz } from './io/npz.js';
 export { readHistory } from './io/read_history.js';
+
 export type { DeviceOptions } from './model/device.js';
 export { load } from './model/load.js';
 export type { LayerStatistics, Model, ModelStatistics, ParameterInfo } from './model/model.js';
@@ -85,6 +105,8 @@ export { type SgdOptions, sgd } from './optim/sgd.js';
 export type { OpPlan } from './program/op_plans.js';
 export { OutOfMemoryError } from './program/out_of_memory_error.js';
 export type { OpTime, Profile } from './program/profile.js';
+export { makeReport, type ReportOptions, writeReport } from './report/report.js';
+export type { ReportRun } from './report/run_log.js';
 export type { StatisticsEstimate } from './train/estimate_statistics.js';
 export type {
   BestResult,

@@ -102,10 +102,10 @@ export async function compile() {
   rmSync(fresh, { recursive: true, force: true });
   const tsc = at('node_modules/typescript/bin/tsc');
   await run('tsc', process.execPath, [tsc, '-p', root, '--outDir', fresh, '--pretty']);
-  // JSON that is read as a file, not imported, is not in tsc's output.
+  // What is read as a file, not imported, is not in tsc's output.
   cpSync(at('lib'), fresh, {
     recursive: true,
-    filter: (source) => source.endsWith('.json') || statSync(source).isDirectory(),
+    filter: (source) => /\.(json|js|css)$/.test(source) || statSync(source).isDirectory(),
   });
   rmSync(old, { recursive: true, force: true });
   if (existsSync(at('dist'))) renameSync(at('dist'), old);

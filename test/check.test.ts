@@ -35,6 +35,10 @@ describe('check', () => {
         'f: expected only the options a, b, got c',
       ],
       [
+        () => check.integer(JSON.parse('{"constructor":{"name":{"toString":1}}}'), 'n'),
+        'n: expected an integer, got an object',
+      ],
+      [
         () => check.options([] as object, 'f', []),
         'f: expected an options object, got an array of 0',
       ],

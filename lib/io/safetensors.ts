@@ -62,6 +62,17 @@ function makeHeader(
   return header;
 }
 
+/** The bytes of a file, in parts; those of the tensors are the arrays themselves. */
+export function makeSafetensors(
+  tensors: ReadonlyMap<string, Tensor>,
+  metadata: Readonly<Record<string, string>>,
+): Uint8Array[] {
+  const header = makeHeader(tensors, metadata);
+  const data = [...tensors.values()].map(({ data }) => bytesOf(data));
+  seal(header, data);
+  return [header, ...data];
+}
+
 /**
  * Writes tensors, in the order of the map, with a checksum, and replaces the file in one piece. The
  * same content gives the same bytes. The arrays must not change meanwhile.
@@ -75,10 +86,7 @@ export async function writeSafetensors(
   metadata: Readonly<Record<string, string>>,
   { files }: { readonly files?: FileSystem } = {},
 ): Promise<void> {
-  const header = makeHeader(tensors, metadata);
-  const data = [...tensors.values()].map(({ data }) => bytesOf(data));
-  seal(header, data);
-  await replaceFile(path, [header, ...data], files);
+  await replaceFile(path, makeSafetensors(tensors, metadata), files);
 }
 
 /** Fills `into` from a position of the file; a file that ends too early is damaged. */

@@ -13,8 +13,8 @@ export interface Safetensors {
   readonly tensors: Map<string, Tensor>;
   /** Without that of the checksum. */
   readonly metadata: Record<string, string>;
-  /** The checksum of the file, if it has one. */
-  readonly sha256: string | undefined;
+  /** The checksum of a file that was read, if it has one. */
+  readonly sha256?: string | undefined;
 }
 
 export interface ParseOptions {

@@ -2,7 +2,7 @@ import * as check from '../check.js';
 import { BnLstmError } from '../errors.js';
 import { readSafetensors, type Safetensors } from '../io/safetensors.js';
 import { Network } from '../nn/network.js';
-import { formatVersion, type ModelConfig, snapshotFrom } from '../nn/network_file.js';
+import { checkTensors, formatVersion, type ModelConfig, snapshotFrom } from '../nn/network_file.js';
 import { layerFrom } from '../nn/registry.js';
 import { putSnapshot, type Snapshot } from '../nn/snapshot.js';
 import { checkDevice, type DeviceOptions, deviceOptionNames } from './device.js';
@@ -41,30 +41,47 @@ function open(
   const { format, version, statistics, attempts } = metadata;
   if (format !== 'bnlstm') throw formatError(path, 'it is no model of bnlstm');
   if (version !== formatVersion) {
-    throw formatError(path, `its format has version ${version}, expected ${formatVersion}`);
+    throw formatError(
+      path,
+      `its format has version ${check.show(version)}, expected "${formatVersion}"`,
+    );
   }
   let network: Network | undefined;
   try {
     const status = check.oneOf(statistics, 'statistics', ['missing', 'fresh', 'stale']);
-    const { input, seed, dtype, layers } = JSON.parse(metadata.config ?? '') as ModelConfig;
+    const { input, seed, dtype, layers } = parseConfig(metadata.config);
     network = Network.open({
       ...device,
-      input: checkInput(input, 'input'),
+      input: checkInput(check.options(input, 'input', ['features', 'vocabulary']), 'input'),
       seed: check.seed(seed, 'seed'),
       dtype: checkDtype(dtype, 'dtype'),
       layers: layers.map((layer, index) => layerFrom(layer, `layers[${index}]`)),
+      // Before it is made: a small file may describe a model larger than the machine.
+      approve: (blueprint) => checkTensors(blueprint, tensors, status),
     });
-    network.attempts = check.integer(Number(attempts), 'attempts', { min: 0 });
+    network.attempts = parseCount(attempts, 'attempts');
     return { network, snapshot: snapshotFrom(network, tensors, status) };
   } catch (cause) {
     network?.dispose();
     // What would be a user's mistake elsewhere is one of the file here.
     const itsFault =
-      cause instanceof SyntaxError ||
-      cause instanceof TypeError ||
-      (cause as BnLstmError).code === 'ERR_BNLSTM_ARGUMENT';
+      cause instanceof SyntaxError || (cause as BnLstmError).code === 'ERR_BNLSTM_ARGUMENT';
     throw itsFault ? formatError(path, (cause as Error).message, cause) : cause;
   }
+}
+
+function parseConfig(text = ''): ModelConfig {
+  const config = JSON.parse(text) as ModelConfig | null;
+  if (!Array.isArray(config?.layers) || config.layers.length === 0) {
+    throw check.argumentError('config: layers', 'an array of layers', check.show(config?.layers));
+  }
+  return config;
+}
+
+/** A count as metadata have it, in decimal digits. */
+function parseCount(text: string | undefined, name: string): number {
+  const digits = text !== undefined && /^\d+$/.test(text);
+  return check.integer(digits ? Number(text) : text, name, { min: 0 });
 }
 
 function formatError(path: string, reason: string, cause?: unknown): BnLstmError {

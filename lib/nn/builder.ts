@@ -1,3 +1,4 @@
+import { BnLstmError } from '../errors.js';
 import type { FloatType, NativeStream } from '../native.js';
 import { packedBytes } from '../ops/bn_lstm_pack.js';
 import {
@@ -13,6 +14,9 @@ import type { Fill } from './initializers.js';
 /** Arrays within a flat one start at multiples of so many bytes: a cache line. */
 const alignment = 64;
 export const alignedBytes = (bytes: number) => Math.ceil(bytes / alignment) * alignment;
+
+/** Far more than there is, and far less than where sums of sizes become inexact. */
+const largestBytes = 2 ** 48;
 
 /** A named part of a flat f32 array. */
 export interface Segment {
@@ -93,6 +97,11 @@ export interface Blueprint {
   readonly tables: readonly TablesSegment[];
   /** Elements of a flat array of tables. */
   readonly tableCount: number;
+}
+
+/** Whether some layer keeps moving statistics. */
+export function keepsMoving({ tables }: Blueprint): boolean {
+  return tables.some(({ decay }) => decay !== undefined);
 }
 
 /** Collects what layers declare, laid out one after another. */
@@ -181,11 +190,16 @@ export class Builder implements Blueprint {
   }
 }
 
-/** Where the next segment starts, in elements. */
-function end({ offset, count }: Segment): number {
-  return (
-    alignedBytes((offset + count) * Float32Array.BYTES_PER_ELEMENT) / Float32Array.BYTES_PER_ELEMENT
-  );
+/**
+ * Where the next segment starts, in elements.
+ * @throws ERR_BNLSTM_OUT_OF_MEMORY for sizes that no machine has, and no number tells exactly
+ */
+function end({ name, offset, count }: Segment): number {
+  const bytes = (offset + count) * Float32Array.BYTES_PER_ELEMENT;
+  if (!(bytes <= largestBytes)) {
+    throw new BnLstmError('ERR_BNLSTM_OUT_OF_MEMORY', `${name} alone needs ${bytes} bytes`);
+  }
+  return alignedBytes(bytes) / Float32Array.BYTES_PER_ELEMENT;
 }
 
 function snakeCase(name: string): string {

@@ -6,7 +6,7 @@ import type { Graph } from '../program/graph.js';
 import { plainRunner, type Runner } from '../program/profile.js';
 import type { Arrays, Program } from '../program/program.js';
 import type { Value } from '../program/value.js';
-import { type Blueprint, Builder } from './builder.js';
+import { type Blueprint, Builder, keepsMoving } from './builder.js';
 import type { Feed, FeedShape } from './feed.js';
 import { initialMovingStatistics, initialParameters } from './initial_values.js';
 import type { BuiltLayer, Layer, Signal } from './layer.js';
@@ -26,6 +26,8 @@ export interface NetworkOptions extends DeviceChoice {
   readonly dtype: FloatType;
   readonly input: Spec;
   readonly layers: readonly Layer[];
+  /** May refuse what the layers declare, by throwing, before anything of their size is allocated. */
+  readonly approve?: (blueprint: Blueprint) => void;
 }
 
 /**
@@ -73,7 +75,7 @@ export class Network {
   private constructor(
     stream: NativeStream,
     reason: string,
-    { input, layers, seed, dtype }: NetworkOptions,
+    { input, layers, seed, dtype, approve }: NetworkOptions,
   ) {
     this.stream = stream;
     this.deviceReason = reason;
@@ -92,13 +94,13 @@ export class Network {
     });
     this.output = spec;
     this.blueprint = builder;
+    approve?.(builder);
     this.parameters = new Parameters(stream, builder);
     this.packed = new PackedWeights(stream, builder, this.parameters);
     this.population = new PopulationStatus(() => this.parameters.version);
-    const moving = builder.tables.some(({ decay }) => decay !== undefined);
     this.tables = {
       ...(this.normalised && { population: new StatisticsTables(stream, builder) }),
-      ...(moving && { moving: new StatisticsTables(stream, builder) }),
+      ...(keepsMoving(builder) && { moving: new StatisticsTables(stream, builder) }),
     };
   }
 

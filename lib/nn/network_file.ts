@@ -1,7 +1,7 @@
 import * as check from '../check.js';
 import type { Safetensors, Tensor } from '../io/safetensors.js';
 import type { FloatType } from '../native.js';
-import { type Segment, tableSegments } from './builder.js';
+import { type Blueprint, keepsMoving, type Segment, tableSegments } from './builder.js';
 import type { LayerConfig } from './layer.js';
 import type { Network } from './network.js';
 import type { StatisticsStatus } from './population_status.js';
@@ -46,14 +46,14 @@ interface FileEntry {
 }
 
 /** The tensors of a network's file, in their order. */
-function fileEntries({ blueprint, tables }: Network, status: StatisticsStatus): FileEntry[] {
+function fileEntries(blueprint: Blueprint, status: StatisticsStatus): FileEntry[] {
   const entries = (part: Part, prefix: string, segments: readonly Segment[]) =>
     segments.map((segment) => ({ name: `${prefix}${segment.name}`, part, segment }));
   const statistics = tableSegments(blueprint.tables);
   return [
     ...entries('parameters', '', blueprint.parameters),
     ...(status === 'missing' ? [] : entries('population', 'statistics.', statistics)),
-    ...(tables.moving ? entries('moving', 'moving.', statistics) : []),
+    ...(keepsMoving(blueprint) ? entries('moving', 'moving.', statistics) : []),
   ];
 }
 
@@ -77,14 +77,16 @@ export function snapshotTensors(
 ): Map<string, Tensor> {
   const none = new Float32Array();
   return new Map(
-    fileEntries(network, snapshot.status).map(({ name, part, segment }): [string, Tensor] => [
-      prefix + name,
-      {
-        dtype: 'F32',
-        shape: segment.visibleShape,
-        data: copyOf(snapshot[part] ?? none, segment),
-      },
-    ]),
+    fileEntries(network.blueprint, snapshot.status).map(
+      ({ name, part, segment }): [string, Tensor] => [
+        prefix + name,
+        {
+          dtype: 'F32',
+          shape: segment.visibleShape,
+          data: copyOf(snapshot[part] ?? none, segment),
+        },
+      ],
+    ),
   );
 }
 
@@ -98,32 +100,36 @@ export function snapshotFrom(
   status: StatisticsStatus,
   prefix = '',
 ): Snapshot {
-  const { blueprint, tables } = network;
-  const entries = fileEntries(network, status);
-  compare(entries, tensors, prefix);
+  const { blueprint } = network;
+  checkTensors(blueprint, tensors, status, prefix);
+  const { parameterCount, tableCount } = blueprint;
+  // Nothing that the file does not hold: it may claim tables of any size.
   const flat = {
-    parameters: new Float32Array(blueprint.parameterCount),
-    population: new Float32Array(blueprint.tableCount),
-    moving: new Float32Array(blueprint.tableCount),
+    parameters: new Float32Array(parameterCount),
+    population: status === 'missing' ? undefined : new Float32Array(tableCount),
+    moving: keepsMoving(blueprint) ? new Float32Array(tableCount) : undefined,
   };
-  for (const { name, part, segment } of entries) {
-    flat[part].set((tensors.get(prefix + name) as Tensor).data, segment.offset);
+  for (const { name, part, segment } of fileEntries(blueprint, status)) {
+    flat[part]?.set((tensors.get(prefix + name) as Tensor).data, segment.offset);
   }
-  return {
-    status,
-    parameters: flat.parameters,
-    population: tables.population && flat.population,
-    moving: tables.moving && flat.moving,
-  };
+  return { status, ...flat };
 }
 
-function compare(
-  entries: readonly FileEntry[],
+/**
+ * Compares tensors with a prefix to what layers have declared.
+ * @throws ERR_BNLSTM_ARGUMENT that names every difference
+ */
+export function checkTensors(
+  blueprint: Blueprint,
   tensors: ReadonlyMap<string, Tensor>,
-  prefix: string,
+  status: StatisticsStatus,
+  prefix = '',
 ): void {
   const expected = new Map(
-    entries.map(({ name, segment }) => [prefix + name, segment.visibleShape]),
+    fileEntries(blueprint, status).map(({ name, segment }) => [
+      prefix + name,
+      segment.visibleShape,
+    ]),
   );
   const own = [...tensors.keys()].filter((name) =>
     prefix === '' ? !name.startsWith(trainingPrefix) : name.startsWith(prefix),

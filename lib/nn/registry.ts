@@ -16,12 +16,19 @@ type Options = Readonly<Record<string, unknown>>;
 const factories: Readonly<Record<string, (options: Options) => Layer>> = {
   bnLstm: (options) => bnLstm(revived(options) as unknown as BnLstmOptions),
   lstm: (options) => lstm(revived(options) as unknown as LstmOptions),
-  bidirectional: ({ layer }) => bidirectional(layerFrom(layer, 'layer') as RecurrentLayer),
+  bidirectional: ({ layer }) => bidirectional(oneDirectionFrom(layer, 'bidirectional: layer')),
   lastStep: () => lastStep(),
   linear: ({ outputs, ...options }) => linear(outputs as number, revived(options)),
   embedding: ({ width, ...options }) => embedding(width as number, revived(options)),
   dropout: ({ rate }) => dropout(rate as number),
 };
+
+/** Does not make a bidirectional layer first: files could nest them without end. */
+function oneDirectionFrom(saved: unknown, name: string): RecurrentLayer {
+  const kind = (saved as { readonly kind?: unknown } | null | undefined)?.kind;
+  check.oneOf(kind, `${name}: kind`, ['bnLstm', 'lstm']);
+  return layerFrom(saved, name) as RecurrentLayer;
+}
 
 const initializerOptions = new Set(['init', 'inputInit', 'recurrentInit']);
 
@@ -45,6 +52,9 @@ export function layerFrom(saved: unknown, name: string): Layer {
   );
   if (typeof kind !== 'string' || !Object.hasOwn(factories, kind)) {
     throw check.argumentError(`${name}: kind`, Object.keys(factories).join(', '), check.show(kind));
+  }
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw check.argumentError(`${name}: options`, 'an object', check.show(options));
   }
   return factories[kind](options);
 }

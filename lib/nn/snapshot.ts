@@ -6,7 +6,7 @@ export interface Snapshot {
   readonly status: StatisticsStatus;
   /** [P] */
   readonly parameters: Float32Array<ArrayBuffer>;
-  /** Flat tables, of networks that normalise. */
+  /** Flat tables, of networks that normalise; absent, if the status is 'missing', for zeros. */
   readonly population: Float32Array<ArrayBuffer> | undefined;
   /** Flat tables, of networks that keep a moving average. */
   readonly moving: Float32Array<ArrayBuffer> | undefined;
@@ -26,8 +26,11 @@ export async function takeSnapshot(network: Network): Promise<Snapshot> {
 
 /** Puts everything back; the arrays are taken before it returns. */
 export async function putSnapshot(network: Network, snapshot: Snapshot): Promise<void> {
-  const { status, parameters, population, moving } = snapshot;
-  const { tables } = network;
+  const { status, parameters, moving } = snapshot;
+  const { tables, blueprint } = network;
+  const areZero = network.population.status === 'missing';
+  const population =
+    snapshot.population ?? (areZero ? undefined : new Float32Array(blueprint.tableCount));
   const writing = Promise.all([
     network.parameters.write(parameters),
     population && tables.population?.write(population),

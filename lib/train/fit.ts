@@ -1,4 +1,6 @@
+import { argumentError } from '../check.js';
 import type { DataSource } from '../data/source.js';
+import type { BnLstmError } from '../errors.js';
 import { evaluate } from '../infer/evaluate.js';
 import type { HistoryRecord, StepRecord, ValidationRecord } from '../io/history.js';
 import { machineFacts } from '../machine.js';
@@ -44,6 +46,9 @@ export class Fit {
     this.#stepper = stepper;
     this.#data = data;
     this.#options = options;
+    if (stepper.options.optimizer.schedule?.observe && options.validation === undefined) {
+      throw argumentError('fit: validation', 'data for the schedule to listen to', 'none');
+    }
     stepper.beginRun();
     this.#begin = { steps: stepper.steps, epoch: stepper.cursor.epoch };
   }
@@ -272,8 +277,11 @@ export class Fit {
     try {
       if (statistics !== false && network.population.status !== 'fresh') await this.#estimate();
     } catch (error) {
-      if (!signal?.aborted || error !== signal.reason) throw error;
-      return 'aborted';
+      if (signal?.aborted && error === signal.reason) return 'aborted';
+      const { code, message } = error as BnLstmError;
+      // Batches that training has skipped are no reason to fail in the end.
+      if (code !== 'ERR_BNLSTM_NOT_FINITE' || this.#stepper.options.onNaN !== 'skip') throw error;
+      this.#warnings.push(`no population statistics: ${message}`);
     }
     await this.#folder?.saveModel(networkFile(network, await takeSnapshot(network)));
     return stoppedBy;

@@ -4,7 +4,7 @@ import type { NativeArray } from '../native.js';
 import { CarriedState, type SavedState, type WindowPlace } from '../nn/carried_state.js';
 import { Feed } from '../nn/feed.js';
 import type { Network } from '../nn/network.js';
-import type { ParameterGroup } from '../optim/groups.js';
+import { type ParameterGroup, segmentsFor } from '../optim/groups.js';
 import type { ScheduleMetrics, ScheduleState } from '../optim/schedule.js';
 import { ProgramCache } from '../program/cache.js';
 import type { Runner } from '../program/profile.js';
@@ -102,6 +102,7 @@ export class Stepper {
     this.network = network;
     this.options = options;
     this.#schedule = options.optimizer.schedule?.initial;
+    segmentsFor(network.blueprint.parameters, options.groups, options.optimizer); // refused at once
   }
 
   /** What results depend on, as JSON: to be compared with a checkpoint's. */

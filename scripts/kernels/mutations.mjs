@@ -14,6 +14,7 @@
 const lstm = ['test/numeric/bn_lstm.test.ts'];
 const ops = ['test/numeric/ops.test.ts'];
 const optimizers = ['test/numeric/optimizers.test.ts'];
+const accumulation = ['test/numeric/accumulate_gradients.test.ts'];
 const recompute = ['test/numeric/recompute.test.ts'];
 const pipelining = ['native:CudaPipelin'];
 
@@ -39,6 +40,34 @@ export const mutations = [
     from: 'if (segment.state[ops::kNonFinite] != 0) return;',
     to: '',
     tests: optimizers,
+  },
+  {
+    name: 'Nesterov momentum is plain momentum',
+    file: 'sgd.cu',
+    from: 'step = nesterov ? g + momentum * v : v;',
+    to: 'step = v;',
+    tests: optimizers,
+  },
+  {
+    name: 'eps is added before bias correction in any case',
+    file: 'adam.cu',
+    from: 'eps_after_correction ? eps * root : eps',
+    to: 'eps',
+    tests: optimizers,
+  },
+  {
+    name: 'a window goes on from the sums of the last',
+    file: 'accumulate_gradients.cu',
+    from: 'sum[i] = first ? part : sum[i] + part;',
+    to: 'sum[i] += part;',
+    tests: accumulation,
+  },
+  {
+    name: 'batches of a window weigh the same',
+    file: 'accumulate_gradients.cu',
+    from: 'part = weight * gradients[i];',
+    to: 'part = gradients[i];',
+    tests: accumulation,
   },
   {
     name: 'the last partial block of a sum is left out',

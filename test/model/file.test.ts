@@ -181,50 +181,6 @@ describe('a file that is wrong', () => {
     }, /statistics\.0\.recurrent_mean is missing/);
   });
 
-  const changeConfig =
-    (change: (config: { layers: { kind: string; options: object }[]; seed: unknown }) => void) =>
-    (_: unknown, metadata: Record<string, string>) => {
-      const config = JSON.parse(metadata.config);
-      change(config);
-      metadata.config = JSON.stringify(config);
-    };
-
-  test('its description', async () => {
-    const metadataIs =
-      (name: string, value: string) => (_: unknown, metadata: Record<string, string>) => {
-        metadata[name] = value;
-      };
-    await refused(metadataIs('format', 'pt'), /no model of bnlstm/);
-    await refused(metadataIs('version', '2'), /version 2, expected 1/);
-    await refused(metadataIs('config', '{'), /JSON/);
-    await refused(metadataIs('config', 'null'), /wrong/);
-    await refused(metadataIs('config', '{"input":{"features":3},"seed":1}'), /wrong/);
-    await refused(metadataIs('statistics', 'new'), /statistics/);
-    await refused(metadataIs('attempts', 'many'), /attempts/);
-    await refused(
-      changeConfig(({ layers }) => {
-        layers[0].kind = 'gru';
-      }),
-      /layers\[0\].*gru/,
-    );
-    await refused(
-      changeConfig(({ layers }) => {
-        layers[0].options = { hidden: 0 };
-      }),
-      /hidden|maxSteps/,
-    );
-    await refused(
-      changeConfig(({ layers }) => layers.reverse()),
-      /bnLstm: input/,
-    );
-    await refused(
-      changeConfig((config) => {
-        config.seed = -1;
-      }),
-      /seed/,
-    );
-  });
-
   test('not a safetensors file, or none at all', async () => {
     await writeFile(path(), 'hello, world');
     await expectError(() => load(path()), 'ERR_BNLSTM_FORMAT');

@@ -2,14 +2,19 @@
 import { test } from 'vitest';
 import {
   adam,
+  adamw,
   arrayData,
   bnLstm,
+  cosine,
   lastStep,
   linear,
   lstm,
   mnist,
+  plateau,
   rmsprop,
   sequential,
+  sgd,
+  stepDecay,
   textStream,
 } from '../../lib/index.js';
 import { expectError, noiseData, trainerOf, withModel } from './support.js';
@@ -22,6 +27,11 @@ test.each([
   ['lstm', () => lstm(none), /lstm: hidden/],
   ['rmsprop', () => rmsprop(none), /rmsprop: learningRate/],
   ['adam', () => adam(none), /adam: learningRate/],
+  ['adamw', () => adamw(none), /adamw: learningRate/],
+  ['sgd', () => sgd(none), /sgd: learningRate/],
+  ['stepDecay', () => stepDecay(none), /stepDecay: learningRate/],
+  ['cosine', () => cosine(none), /cosine: learningRate/],
+  ['plateau', () => plateau(none), /plateau: learningRate/],
   ['arrayData', () => arrayData(none), /arrayData: inputs/],
   ['textStream', () => textStream(new Uint8Array(9), none), /textStream: steps/],
   ['mnist', () => mnist(none), /mnist: pixelOrder/],

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { BnLstmError } from '../../lib/errors.js';
 import type { DType } from '../../lib/native.js';
+import { accumulateGradients, averageGradients } from '../../lib/ops/accumulate_gradients.js';
 import { adam } from '../../lib/ops/adam.js';
 import { add } from '../../lib/ops/add.js';
 import { bnLstmPack, packedBytes } from '../../lib/ops/bn_lstm_pack.js';
@@ -18,6 +19,7 @@ import { linear } from '../../lib/ops/linear.js';
 import { meanSquaredError } from '../../lib/ops/mean_squared_error.js';
 import { rmsprop } from '../../lib/ops/rmsprop.js';
 import { seedOptions } from '../../lib/ops/seed.js';
+import { sgd } from '../../lib/ops/sgd.js';
 import { Graph } from '../../lib/program/graph.js';
 import type { Shape } from '../../lib/program/value.js';
 import { FakeStream } from '../program/fake_stream.js';
@@ -173,10 +175,14 @@ test('optimizers take flat arrays, and segments as one list', () => {
   rmsprop(graph, { ...shared, meanSquare: outside('f32', 10), decay: 0.5, maxScaling: 1e5 });
   const [m, v] = [outside('f32', 10), outside('f32', 10)];
   adam(graph, { ...shared, m, v, beta1: 0.9, beta2: 0.999, eps: 1e-8 });
+  sgd(graph, { ...shared, momentum: 0, nesterov: false });
   commitStep(graph, state);
   graph.compile();
   const { ops } = stream.programs[0];
-  expect(ops.map(({ name }) => name)).toEqual(['globalNorm', 'rmsprop', 'adam', 'commitStep']);
+  expect(ops.map(({ name }) => name)).toEqual([
+    ...['globalNorm', 'rmsprop', 'adam', 'sgd', 'commitStep'],
+  ]);
+  expect(ops[3].operands.velocity).toBeUndefined();
   expect(ops[0].options).toEqual({ clipNorm: 1, sticky: true });
   expect(ops[1].options.segments).toEqual([0, 4, 1, 0.1, 6, 2, 0.5, 0]);
   expect(Object.keys(ops[2].operands).sort()).toEqual(
@@ -185,6 +191,31 @@ test('optimizers take flat arrays, and segments as one list', () => {
   wrong(
     () => adam(graph, { ...shared, m, v: outside('f32', 9), beta1: 0.9, beta2: 0.999, eps: 1e-8 }),
     'adam: v: expected f32 [10], got f32 [9]',
+  );
+  wrong(
+    () => sgd(graph, { ...shared, velocity: outside('f32', 9), momentum: 0.9, nesterov: true }),
+    'sgd: velocity: expected f32 [10], got f32 [9]',
+  );
+});
+
+test('a window of batches: the first overwrites, the last divides in place', () => {
+  const { stream, graph, f32, outside } = setUp();
+  const [gradients, sum, totals] = [outside('f32', 10), outside('f32', 10), outside('f32', 2)];
+  const batch = { gradients, loss: f32(1), counted: f32(1) };
+  accumulateGradients(graph, batch, { sum, totals }, { first: true });
+  graph.output('loss', averageGradients(graph, batch, { sum, totals }));
+  graph.compile();
+  const [gather, average] = stream.programs[0].ops;
+  expect([gather.name, gather.options]).toEqual(['accumulateGradients', { first: true }]);
+  expect(average.name).toBe('averageGradients');
+  expect(average.operands.gradients).toEqual(gather.operands.gradients);
+  wrong(
+    () => averageGradients(graph, batch, { sum: outside('f32', 9), totals }),
+    'averageGradients: sum: expected f32 [10], got f32 [9]',
+  );
+  wrong(
+    () => accumulateGradients(graph, batch, { sum, totals: outside('f32', 1) }, { first: false }),
+    'accumulateGradients: totals: expected f32 [2], got f32 [1]',
   );
 });
 

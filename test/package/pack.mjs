@@ -53,8 +53,9 @@ await model.dispose();
 if (outputs.length !== 6) throw new Error(\`6 outputs expected, got \${outputs.length}\`);
 if (!outputs.every(Number.isFinite)) throw new Error(\`not finite: \${outputs}\`);
 if (VERSION !== '${JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version}') throw new Error(VERSION);
+if (!makeReport([{ name: 'empty', records: [] }]).includes('new uPlot(')) throw new Error('no script');
 `;
-const names = '{ sequential, bnLstm, lastStep, linear, VERSION }';
+const names = '{ sequential, bnLstm, lastStep, linear, makeReport, VERSION }';
 
 async function lint() {
   const { messages, pkg } = await publint({ pkgDir: root, strict: true });
