@@ -17,7 +17,7 @@ export interface LearningOptions {
   readonly save: (runs: readonly RunResult[]) => Promise<void>;
 }
 
-/** Trains all runs in turns, and tests them. */
+/** Trains all runs in turns, and tests each when it is finished, or when training ends. */
 export async function learn(
   experiment: LearningExperiment,
   options: LearningOptions,
@@ -25,20 +25,18 @@ export async function learn(
   const { choice, signal, save } = options;
   const { settings } = experiment;
   const iterations = choice.iterations ?? settings.iterations;
-  const learners: Learner[] = [];
+  const learners = experiment.runs(choice).map((run) => new Learner(run, settings, options));
   const saveAll = () => save(learners.flatMap(({ result }) => result ?? []));
   try {
-    for (const run of experiment.runs(choice)) {
-      learners.push(await Learner.open(run, settings, options));
-    }
     for (let from = 0; from < iterations && !signal.aborted; from += settings.turn) {
       for (const learner of learners) {
+        if (signal.aborted) break;
         await learner.advance(Math.min(from + settings.turn, iterations));
         await saveAll();
       }
     }
     for (const learner of learners) {
-      await learner.assess();
+      await learner.finish();
       await saveAll();
     }
   } finally {
@@ -46,56 +44,44 @@ export async function learn(
   }
 }
 
-/** A run with its model, and what has come of it. */
+interface Opened {
+  readonly data: Data;
+  readonly model: Model;
+  readonly trainer: Trainer;
+}
+
+/** A run with its model, from its first turn to its test, and what has come of it. */
 class Learner {
   result: RunResult | undefined;
-  readonly #run: Run;
-  readonly #data: Data;
-  readonly #model: Model;
-  readonly #trainer: Trainer;
-  readonly #settings: LearningExperiment['settings'];
-  readonly #options: LearningOptions;
-  readonly #folder: string;
+  #opened: Opened | undefined;
   #resume: boolean;
+  readonly #folder: string;
 
-  private constructor(
-    run: Run,
-    model: Model,
-    data: Data,
-    settings: LearningExperiment['settings'],
-    options: LearningOptions,
+  constructor(
+    private readonly run: Run,
+    private readonly settings: LearningExperiment['settings'],
+    private readonly options: LearningOptions,
   ) {
-    this.#run = run;
-    this.#model = model;
-    this.#data = data;
-    this.#settings = settings;
-    this.#options = options;
     this.#folder = join(options.folder, run.name);
     this.#resume = options.resume;
-    this.#trainer = model.trainer(run.training);
-  }
-
-  static async open(
-    run: Run,
-    settings: LearningExperiment['settings'],
-    options: LearningOptions,
-  ): Promise<Learner> {
-    const data = await run.data();
-    return new Learner(run, await run.model(), data, settings, options);
   }
 
   /** Goes on to `until` iterations in all, or to the signal. */
   async advance(until: number): Promise<void> {
-    if (this.result?.stoppedBy === 'not-finite') return;
-    const { batchSize, iterations, turn, reportEvery, validateEvery } = this.#settings;
-    const { signal, choice } = this.#options;
-    const { valid, train } = this.#data;
-    const total = choice.iterations ?? iterations;
-    const { stoppedBy, index } = await this.#trainer.fit(train, {
+    if (this.result && this.result.stoppedBy !== 'unfinished') return;
+    const { batchSize, iterations, turn, reportEvery, validateEvery } = this.settings;
+    const { signal, choice } = this.options;
+    const { data, model, trainer } = (this.#opened ??= await this.#open());
+    const { stoppedBy, index } = await trainer.fit(data.train, {
       batchSize,
       iterations: until,
       reportEvery,
-      validation: { data: valid, every: validateEvery, statistics: 'batch', limit: choice.limit },
+      validation: {
+        data: data.valid,
+        every: validateEvery,
+        statistics: 'batch',
+        limit: choice.limit,
+      },
       // The best weights are put back at the end: no patience, as in the paper.
       earlyStopping: { monitor: 'accuracy', patience: Number.MAX_SAFE_INTEGER },
       statistics: false,
@@ -107,52 +93,66 @@ class Learner {
     });
     this.#resume = true; // the next turn goes on from here
     const history = await readHistory(join(this.#folder, 'history.jsonl'));
+    const total = choice.iterations ?? iterations;
     this.result = {
-      name: this.#run.name,
-      variables: this.#run.variables,
-      parameters: this.#model.parameterCount,
-      device: this.#model.device,
+      name: this.run.name,
+      variables: this.run.variables,
+      parameters: model.parameterCount,
+      device: model.device,
       iterations: index,
       stoppedBy: stoppedBy === 'finished' && index < total ? 'unfinished' : stoppedBy,
       seconds: trainingSeconds(history),
       curve: curveOf(history, reportEvery),
       validation: validationOf(history),
     };
+    if (this.result.stoppedBy === 'finished') await this.finish();
+  }
+
+  /** The test, once; a run that has had no turn has none. */
+  async finish(): Promise<void> {
+    if (this.result && this.#opened) await this.#assess(this.result, this.#opened);
+    await this.dispose();
+  }
+
+  async dispose(): Promise<void> {
+    const opened = this.#opened;
+    this.#opened = undefined;
+    opened?.trainer.dispose();
+    await opened?.model.dispose();
+  }
+
+  async #open(): Promise<Opened> {
+    const data = await this.run.data();
+    const model = await this.run.model();
+    return { data, model, trainer: model.trainer(this.run.training) };
   }
 
   #say(record: HistoryRecord): void {
     if (record.type !== 'validation') return;
     const { index, loss, accuracy = Number.NaN } = record;
     const percent = (100 * accuracy).toFixed(2);
-    const at = `${this.#run.name}, iteration ${index}`;
-    this.#options.say(`${at}: validation ${percent} %, loss ${loss.toFixed(4)}`);
+    const at = `${this.run.name}, iteration ${index}`;
+    this.options.say(`${at}: validation ${percent} %, loss ${loss.toFixed(4)}`);
   }
 
   /** Population statistics and the test, of the best weights; they are kept with them. */
-  async assess(): Promise<void> {
-    if (this.result === undefined) return; // the budget ended before its first turn
-    const { iterations, validation } = this.result;
+  async #assess(result: RunResult, opened: Opened): Promise<void> {
+    const { iterations, validation } = result;
     const [best] = [...validation].sort((a, b) => b.accuracy - a.accuracy); // the first of the best
     const iteration = best?.iteration ?? iterations;
-    const test = { iteration, ...(await this.#test()) };
-    this.result = { ...this.result, test };
-    await this.#model.save(join(this.#folder, 'tested.safetensors'));
+    const test = { iteration, ...(await this.#test(opened)) };
+    this.result = { ...result, test };
+    await opened.model.save(join(this.#folder, 'tested.safetensors'));
     const percent = (100 * test.accuracy).toFixed(2);
-    this.#options.say(`${this.#run.name}, weights of iteration ${iteration}: test ${percent} %`);
+    this.options.say(`${this.run.name}, weights of iteration ${iteration}: test ${percent} %`);
   }
 
-  async #test(): Promise<Omit<TestResult, 'iteration'>> {
-    const { train, test } = this.#data;
-    const { limit } = this.#options.choice;
-    const reading = { batchSize: this.#settings.statisticsBatch, limit };
-    const { sequences } = await this.#model.estimateStatistics(train, reading);
-    const { loss, accuracy = Number.NaN, count } = await this.#model.evaluate(test, reading);
+  async #test({ data, model }: Opened): Promise<Omit<TestResult, 'iteration'>> {
+    const { limit } = this.options.choice;
+    const reading = { batchSize: this.settings.statisticsBatch, limit };
+    const { sequences } = await model.estimateStatistics(data.train, reading);
+    const { loss, accuracy = Number.NaN, count } = await model.evaluate(data.test, reading);
     const statistics = { sequences, batchSize: reading.batchSize };
     return { loss, accuracy, sequences: count, ...(sequences > 0 && { statistics }) };
-  }
-
-  async dispose(): Promise<void> {
-    this.#trainer.dispose();
-    await this.#model.dispose();
   }
 }
