@@ -76,8 +76,8 @@ export function flow({ runs, settings }) {
         x,
         y: {
           label: 'log10 ‖∂L/∂h_t‖',
-          range: /** @type {const} */ ([-40, 5]),
-          ticks: [-40, -30, -20, -10, 0],
+          range: /** @type {const} */ ([-100, 5]),
+          ticks: [-100, -75, -50, -25, 0],
         },
         series: series(rnn),
       },
