@@ -122,7 +122,7 @@ export type {
 } from './train/fit_options.js';
 export { NotFiniteError } from './train/not_finite_error.js';
 export type { RunOptions, StepOptions, TrainerOptions } from './train/options.js';
-export type { TrainerMemory } from './train/stepper.js';
 export type { Trainer } from './train/trainer.js';
+export type { TrainerMemory } from './train/training_memory.js';
 export type { StepResult } from './train/turn.js';
 export { VERSION } from './version.js';

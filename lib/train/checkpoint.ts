@@ -252,6 +252,6 @@ function savedState(
     throw check.argumentError(`tensor ${carriedStepsName}`, expected, check.show(steps));
   }
   check.elements(steps, `tensor ${carriedStepsName}`, 0, 2 ** 30);
-  const count = stepper.carry('resume').valuesFor(rows);
+  const count = stepper.memory.carried('resume').valuesFor(rows);
   return { rows, steps, values: numbers(tensors, carriedName, Float32Array, count) };
 }

@@ -1,9 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import typescript from 'typescript';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { blocksOf, read, root, runNode } from './blocks.js';
+import { blocksOf, makeApp, read, removeApp, root, runNode } from './blocks.js';
 
 const blocks = blocksOf(await read('README.md'));
 
@@ -40,13 +38,13 @@ function complaints(sources: readonly string[]): string[] {
 
 // In the package's folder, where `bnlstm` is the package itself.
 const run = (args: readonly string[], source?: string) => runNode(root, args, source);
-const runModule = (source: string) => run(['--input-type=module'], source);
+const runModule = (source: string) => runNode(folder, ['--input-type=module'], source);
 
 let folder = '';
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'bnlstm-docs-'));
+  folder = await makeApp();
 });
-afterAll(() => rm(folder, { recursive: true }));
+afterAll(() => removeApp(folder));
 
 describe('README.md', () => {
   it('shows code that agrees with the types', () => {
