@@ -139,7 +139,8 @@ export class Stepper {
   }
 
   feed(batch: Batch): Feed {
-    const feed = new Feed(this.network, batch, this.options.loss);
+    // Kept for its window, and for looking at it again where its step is not finite.
+    const feed = new Feed(this.network, batch, this.options.loss, true);
     this.network.refuseSingleRow(feed);
     return feed;
   }

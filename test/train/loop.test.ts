@@ -125,25 +125,41 @@ describe('run', () => {
     });
   });
 
-  test('a source may use its arrays again for the next batch', async () => {
-    const run = (reuse: boolean) =>
-      withModel(reals, classifier, async (model) => {
-        const inputs = new Float32Array(5 * 6 * 3);
-        const source: DataSource = {
-          count: 20,
-          *batches() {
-            for (let i = 0; i < 4; i++) {
-              const fresh = noiseBatch({ count: 5, seed: i });
-              inputs.set(fresh.inputs);
-              yield reuse ? { ...fresh, inputs } : fresh;
-            }
-          },
-        };
-        for await (const _ of trainerOf(model).run(source, { batchSize: 5, epochs: 2 }));
-        return weights(model);
-      });
-    expect(await run(true)).toEqual(await run(false));
-  });
+  test.each([1, 3])(
+    'a source may use its arrays again for the next batch (%i to a step)',
+    async (accumulate) => {
+      const run = (reuse: boolean) =>
+        withModel(reals, classifier, async (model) => {
+          const inputs = new Float32Array(5 * 6 * 3);
+          const targets = new Int32Array(5);
+          const lengths = new Int32Array(5);
+          const source: DataSource = {
+            count: 20,
+            *batches() {
+              for (let i = 0; i < 4; i++) {
+                const fresh = noiseBatch({
+                  count: 5,
+                  seed: i,
+                  lengths: Int32Array.of(6 - i, 2, 1, 2, 2),
+                });
+                inputs.set(fresh.inputs);
+                targets.set(fresh.targets as Int32Array);
+                lengths.set(fresh.lengths as Int32Array);
+                yield reuse ? { ...fresh, inputs, targets, lengths } : fresh;
+              }
+            },
+          };
+          const optimizer = rmsprop({ learningRate: 1e-2 });
+          const trainer = model.trainer({ loss: crossEntropy(), optimizer, accumulate });
+          const degenerateSteps: number[] = [];
+          for await (const step of trainer.run(source, { batchSize: 5, epochs: 2 })) {
+            degenerateSteps.push(step.degenerateSteps);
+          }
+          return { degenerateSteps, values: await weights(model) };
+        });
+      expect(await run(true)).toEqual(await run(false));
+    },
+  );
 
   test('an aborted signal ends it between steps with its reason', async () => {
     await withModel(reals, classifier, async (model) => {
