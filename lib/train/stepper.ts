@@ -254,6 +254,7 @@ export class Stepper {
       place: await this.#place(failed),
     });
     if (onNaN === 'throw' || (onNaN === 'skip' && ++this.#skippedInRow > maxSkips)) throw error;
+    failed.carried?.skip(failed.batches.flatMap(({ chunk }) => chunk ?? []));
     return { ...outcome, notFinite: error };
   }
 
