@@ -33,6 +33,16 @@ function refuse(name: string, expected: string, value: unknown): never {
   throw argumentError(name, expected, show(value));
 }
 
+/** An object of JSON: no array. */
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+export function object<T>(value: T, name: string): T & Record<string, unknown> {
+  if (!isObject(value)) refuse(name, 'an object', value);
+  return value;
+}
+
 /**
  * An options object: a plain object with none but the known keys, so that no typo passes silently.
  * `undefined` is taken as no options: the option that has to be there is then missed by its name.
@@ -43,9 +53,7 @@ export function options<T extends object>(
   keys: readonly string[],
 ): T {
   if (value === undefined) return {} as T;
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    refuse(name, 'an options object', value);
-  }
+  if (!isObject(value)) refuse(name, 'an options object', value);
   const unknown = Object.keys(value).filter((key) => !keys.includes(key));
   if (unknown.length > 0) {
     const more = unknown.length > 8 ? ', …' : '';

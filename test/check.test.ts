@@ -38,6 +38,8 @@ describe('check', () => {
         () => check.integer(JSON.parse('{"constructor":{"name":{"toString":1}}}'), 'n'),
         'n: expected an integer, got an object',
       ],
+      [() => check.object([], 'f: best'), 'f: best: expected an object, got an array of 0'],
+      [() => check.object(null, 'f: best'), 'f: best: expected an object, got null'],
       [
         () => check.options([] as object, 'f', []),
         'f: expected an options object, got an array of 0',

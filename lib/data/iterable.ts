@@ -8,6 +8,12 @@ import type { Batch, BatchOptions, DataCursor, DataSource } from './source.js';
 type Items = Iterable<Batch | Sample> | AsyncIterable<Batch | Sample>;
 type Shuffle = NonNullable<BatchOptions['shuffle']>;
 
+interface Reading extends CheckedBatchOptions {
+  readonly open: () => Items;
+  /** It is the rest of an epoch, some batches of which were given before. */
+  readonly isRest: boolean;
+}
+
 export interface IterableDataOptions {
   /** Sequences in an epoch, where that is known. */
   readonly count?: number | undefined;
@@ -113,7 +119,8 @@ class IterableData implements DataSource {
     this.resume = (cursor, batchOptions) => {
       const checked = this.#check(batchOptions);
       const limit = Math.max(0, checked.limit - cursor.batches * checked.batchSize);
-      return this.#read(() => resume(cursor, batchOptions), { ...checked, limit });
+      const open = () => resume(cursor, batchOptions);
+      return this.#read({ ...checked, limit, open, isRest: cursor.batches > 0 });
     };
   }
 
@@ -123,7 +130,7 @@ class IterableData implements DataSource {
       const expected = '0 for data that are not seekable (an option of iterableData)';
       throw check.argumentError('batches: skip', expected, `${checked.skip}`);
     }
-    return this.#read(() => this.#open(checked.shuffle), checked);
+    return this.#read({ ...checked, open: () => this.#open(checked.shuffle), isRest: false });
   }
 
   #check(options: BatchOptions): CheckedBatchOptions {
@@ -144,27 +151,23 @@ class IterableData implements DataSource {
     return items;
   }
 
-  async *#read(
-    open: () => Items,
-    options: CheckedBatchOptions,
-  ): AsyncGenerator<Batch, void, undefined> {
-    const { skip } = options;
+  async *#read(reading: Reading): AsyncGenerator<Batch, void, undefined> {
     let index = 0;
-    for await (const batch of this.#batches(open, options)) {
-      if (index++ >= skip) yield batch();
+    for await (const batch of this.#batches(reading)) {
+      if (index++ >= reading.skip) yield batch();
     }
   }
 
   /** Every batch as a function that gathers it: those to skip never are. */
-  async *#batches(open: () => Items, options: CheckedBatchOptions) {
-    const { batchSize, lastBatch, limit } = options;
+  async *#batches(reading: Reading) {
+    const { batchSize, lastBatch, limit, isRest } = reading;
     // What is merged is known at the end: one batch is held back for it.
     const enough = lastBatch === 'merge' ? 2 * batchSize : batchSize;
     const gathered = (samples: readonly Sample[]) => () => gatherSamples(samples, this.#form);
     let samples: Sample[] = [];
     let sequences = 0;
     if (limit === 0) return;
-    for await (const item of this.#items(open, options.shuffle)) {
+    for await (const item of this.#items(reading)) {
       const size = 'size' in item ? item.size : 1;
       if (sequences + size > limit) break;
       sequences += size;
@@ -177,18 +180,21 @@ class IterableData implements DataSource {
       if (sequences === limit) break;
     }
     const whole = samples.length >= batchSize;
-    if (samples.length > 0 && (whole || lastBatch !== 'drop')) yield gathered(samples);
+    // What is left after a merged last batch is in it.
+    const counts = lastBatch === 'keep' || (lastBatch === 'merge' && !isRest);
+    if (samples.length > 0 && (whole || counts)) yield gathered(samples);
   }
 
   /** Checked, in the order that is asked for, with arrays that nobody changes. */
-  async *#items(open: () => Items, shuffle: Shuffle | undefined) {
+  async *#items(reading: Reading) {
+    const { shuffle } = reading;
     const size = this.#shuffle;
     if (shuffle && typeof size === 'number') {
-      yield* drawn(this.#checked(open, true), size, shuffle);
-    } else yield* this.#checked(open, false);
+      yield* drawn(this.#checked(reading, true), size, shuffle);
+    } else yield* this.#checked(reading, false);
   }
 
-  async *#checked(open: () => Items, kept: boolean): AsyncGenerator<Batch | Sample> {
+  async *#checked({ open, isRest }: Reading, kept: boolean): AsyncGenerator<Batch | Sample> {
     const items = open();
     const iterable =
       typeof items === 'object' &&
@@ -215,7 +221,8 @@ class IterableData implements DataSource {
       this.#hadItems = true;
       yield isBatch && !kept ? item : copied(item);
     }
-    if (index === 0 && this.#hadItems) throw oneShot('nothing, after an epoch that had something');
+    if (index === 0 && this.#hadItems && !isRest)
+      throw oneShot('nothing, after an epoch that had something');
   }
 }
 

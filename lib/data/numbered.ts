@@ -9,17 +9,21 @@ interface Place {
   readonly batch: number;
 }
 
-/** The reason of an abort is the user's own, and not a fault of a batch. */
-function isAbort(error: unknown): boolean {
-  return error instanceof Error && error.name === 'AbortError';
-}
-
 function atBatch({ epoch, batch }: Place, cause: unknown): unknown {
-  if (isAbort(cause)) return cause;
   const place = `batch ${batch}${epoch === undefined ? '' : ` of epoch ${epoch}`}`;
   const reason = cause instanceof Error ? cause.message : String(cause);
   const code = cause instanceof BnLstmError ? cause.code : 'ERR_BNLSTM_DATA';
   return new BnLstmError(code, `${place}: ${reason.replace(/^batch: /, '')}`, { cause });
+}
+
+/**
+ * The reason of an abort is the user's own, and not a fault of a batch. What Node.js throws in its
+ * place, with any reason, is an AbortError; one of a signal that is not ours passes as it is.
+ */
+function abortOf(error: unknown, signal: AbortSignal | undefined): { reason: unknown } | undefined {
+  const own = error instanceof Error && error.name === 'AbortError';
+  if (signal?.aborted && (own || error === signal.reason)) return signal;
+  return own ? { reason: error } : undefined;
 }
 
 /**
@@ -34,16 +38,23 @@ export function numbered<T>(place: Place, work: () => T): T {
   }
 }
 
+export interface NumberedOptions {
+  readonly epoch?: number | undefined;
+  /** Batches that the source was told to leave out. Default 0. */
+  readonly skipped?: number | undefined;
+  /** That may end the reading. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * The batches of a source one by one, each made ready by `prepare`. What the source or `prepare`
- * throws says which batch it was, as with `numbered`.
+ * throws says which batch it was, as with `numbered`; but the reason of the signal stays as it is.
  * @param prepare takes a batch and its index, counted from 0, those skipped included
- * @param skipped batches that the source was told to leave out
  */
 export async function* numberedBatches<T>(
   batches: Iterable<Batch> | AsyncIterable<Batch>,
   prepare: (batch: Batch, index: number) => T,
-  { epoch, skipped = 0 }: { readonly epoch?: number | undefined; readonly skipped?: number } = {},
+  { epoch, skipped = 0, signal }: NumberedOptions = {},
 ): AsyncGenerator<T, void, undefined> {
   let index = skipped;
   try {
@@ -52,6 +63,7 @@ export async function* numberedBatches<T>(
       index++;
     }
   } catch (error) {
-    throw atBatch({ epoch, batch: index + 1 }, error);
+    const abort = abortOf(error, signal);
+    throw abort ? abort.reason : atBatch({ epoch, batch: index + 1 }, error);
   }
 }

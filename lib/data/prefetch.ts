@@ -17,10 +17,19 @@ async function* readAhead(batches: Batches, ahead: number): AsyncGenerator<Batch
   const asked: Promise<Result>[] = [];
   let last: Promise<Result> | undefined;
   let ended = false;
+  let reading = false;
+  const next = async (): Promise<Result> => {
+    reading = true;
+    try {
+      return await iterator.next();
+    } finally {
+      reading = false;
+    }
+  };
   const read = async (before: Promise<Result> | undefined): Promise<Result> => {
     // An iterator need not bear two calls at a time; what ended or failed is not asked again.
     if (before && (await before).done) return { done: true, value: undefined };
-    const { done, value } = ended ? { done: true, value: undefined } : await iterator.next();
+    const { done, value } = ended ? { done: true, value: undefined } : await next();
     if (done) ended = true;
     return done ? { done, value } : { done: false, value: copied(value as Batch) };
   };
@@ -33,9 +42,9 @@ async function* readAhead(batches: Batches, ahead: number): AsyncGenerator<Batch
   try {
     for (;;) {
       while (asked.length <= ahead && !ended) ask();
-      const next = asked.shift();
-      if (!next) return;
-      const { done, value } = await next.catch((error) => {
+      const first = asked.shift();
+      if (!first) return;
+      const { done, value } = await first.catch((error) => {
         failed = true;
         throw error;
       });
@@ -45,7 +54,12 @@ async function* readAhead(batches: Batches, ahead: number): AsyncGenerator<Batch
   } finally {
     const left = !ended && !failed;
     ended = true;
-    if (left) await iterator.return?.();
+    if (left) {
+      // A generator that waits for its data closes when they are there, which may be never.
+      const closed = Promise.resolve(iterator.return?.());
+      if (reading) closed.catch(() => {});
+      else await closed;
+    }
   }
 }
 

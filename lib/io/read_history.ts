@@ -65,17 +65,13 @@ const test: Readonly<Record<string, Kind>> = {
 /** More than any record has: the configuration of a run is a page of text. */
 const maxLineBytes = 2 ** 24;
 
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 /** The known fields of an object; others, of later versions, are left out. */
 function read(
-  value: unknown,
+  from: unknown,
   name: string,
   kinds: Readonly<Record<string, Kind>>,
 ): Record<string, unknown> {
-  if (!isObject(value)) throw check.argumentError(name, 'an object', check.show(value));
+  const value = check.object(from, name);
   const record: Record<string, unknown> = {};
   for (const [key, kind] of Object.entries(kinds)) {
     const field = key.replace('?', '');
@@ -90,7 +86,7 @@ function readField(value: unknown, name: string, kind: Kind): unknown {
   if (kind === 'test') return read(value, name, test);
   // JSON has no other form for what is not finite.
   if (kind === 'number' && value === null) return Number.NaN;
-  const right = kind === 'object' ? isObject(value) : typeof value === kind;
+  const right = kind === 'object' ? check.isObject(value) : typeof value === kind;
   if (!right) throw check.argumentError(name, `a ${kind}`, check.show(value));
   return value;
 }
@@ -101,7 +97,7 @@ function readRecord(line: Uint8Array): HistoryRecord {
   }
   const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(line);
   const value: unknown = JSON.parse(text);
-  const type = isObject(value) ? value.type : undefined;
+  const type = check.isObject(value) ? value.type : undefined;
   const known = check.oneOf(type, 'type', Object.keys(fields)) as HistoryRecord['type'];
   return { type: known, ...read(value, known, fields[known]) } as HistoryRecord;
 }

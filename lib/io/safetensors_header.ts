@@ -1,4 +1,4 @@
-import { show } from '../check.js';
+import { isObject, show } from '../check.js';
 import { BnLstmError } from '../errors.js';
 import { findDuplicateKey } from './json.js';
 
@@ -22,10 +22,6 @@ const itemBytes = 4; // of both dtypes
 
 function refuse(reason: string): never {
   throw new BnLstmError('ERR_BNLSTM_FORMAT', reason);
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function isNaturalList(value: unknown): value is number[] {

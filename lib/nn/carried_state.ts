@@ -11,6 +11,17 @@ import type { StateValues } from './pass.js';
 /** The largest step number: far from the end of 32 bits, and beyond any table. */
 export const maxFirstStep = 2 ** 30;
 
+/** h and c of each layer, one after another, for so many rows; that twice where there are windows. */
+interface Memory {
+  readonly array: NativeArray;
+  readonly rows: number;
+  /** Unlike that of any other. */
+  readonly generation: number;
+}
+
+/** In place of the steps of a row: the chunk in which it was to start anew was skipped. */
+export const startsAnew = -1;
+
 /** The place of a batch in the sequences that its rows belong to. */
 export interface Chunk {
   readonly size: number;
@@ -29,17 +40,11 @@ export interface WindowPlace {
 /** Of a batch that is a step by itself. */
 export const wholeWindow: WindowPlace = { first: true, last: true };
 
-/** h and c of each layer, one after another, for so many rows; that twice where there are windows. */
-interface Memory {
-  readonly array: NativeArray;
-  readonly rows: number;
-}
-
 /** Carried state on the host. */
 export interface SavedState {
   /** That there is room for; those of the last chunk are as many as `steps`. */
   readonly rows: number;
-  /** Steps that each row has behind it. */
+  /** Steps that each row has behind it; `startsAnew` in those that start with the next chunk. */
   readonly steps: Int32Array;
   /** h and c of each layer as they lie on the device. */
   readonly values: Float32Array;
@@ -69,9 +74,12 @@ export interface CarriedValues {
  */
 export class CarriedState {
   readonly #network: Network;
+  /** What the next chunk goes on from. */
   #memory: Memory | undefined;
+  /** Of the chunk that `next` was last asked for: another one, with more room, until it has ended. */
+  #chosen: Memory | undefined;
   #generation = 0;
-  /** Steps that each row has behind it; undefined while nothing is carried. */
+  /** Steps that each row has behind it, or `startsAnew`; undefined while nothing is carried. */
   #steps: Int32Array<ArrayBuffer> | undefined;
   /** The same within a window. */
   #windowSteps: Int32Array<ArrayBuffer> | undefined;
@@ -100,16 +108,18 @@ export class CarriedState {
   }
 
   get bytes(): number {
-    return this.#memory?.array.bytes ?? 0;
+    const memories = new Set([this.#memory, this.#chosen]);
+    return [...memories].reduce((sum, memory) => sum + (memory?.array.bytes ?? 0), 0);
   }
 
   /** Names the memory that recordings refer to; programs of another one must not be run. */
   get key(): string {
-    return `carried ${this.#generation}`;
+    return `carried ${this.#chosen?.generation}`;
   }
 
   /**
-   * The place of the next batch, with memory for it. Nothing has happened until `advance`.
+   * The place of the next batch, with memory for it, which recordings refer to from now on. Nothing
+   * has happened until `advance` or `skip`.
    * @throws ERR_BNLSTM_ARGUMENT, ERR_BNLSTM_CARRIED_STATE, ERR_BNLSTM_OUT_OF_MEMORY
    */
   next({ size, steps, lengths, reset }: Feed, { first } = wholeWindow): Chunk {
@@ -119,7 +129,9 @@ export class CarriedState {
     }
     const before = first ? this.#steps : this.#windowSteps;
     const starts = (row: number) =>
-      before === undefined || (typeof reset === 'boolean' ? reset : reset[row] !== 0);
+      before === undefined ||
+      before[row] === startsAnew ||
+      (typeof reset === 'boolean' ? reset : reset[row] !== 0);
     const rows = Array.from({ length: size }, (_, row) => starts(row));
     if (before !== undefined && before.length !== size && !rows.every(Boolean)) {
       throw new BnLstmError(
@@ -128,7 +140,7 @@ export class CarriedState {
           `rows, got ${size}`,
       );
     }
-    this.#makeRoom(size);
+    this.#choose(size, first);
     const firstStep = Int32Array.from(rows, (start, row) => (start ? 0 : (before?.[row] ?? 0)));
     const after = firstStep.map((step, row) => {
       return Math.min(step + (lengths?.[row] ?? steps), maxFirstStep);
@@ -140,7 +152,24 @@ export class CarriedState {
   /** To be called when the program of a chunk has kept its final states. */
   advance({ after }: Chunk, { last } = wholeWindow): void {
     this.#windowSteps = after;
-    if (last) this.#steps = after;
+    if (last) this.#keep(this.#chosen, after);
+  }
+
+  /**
+   * To be called with the chunks of a step that has changed nothing and is not tried again. The rows
+   * that were to start in it have left their old sequences: they start with the next chunk.
+   */
+  skip(chunks: readonly Chunk[]): void {
+    const starts = (row: number) => chunks.some(({ inputs }) => inputs.reset[row] !== 0);
+    // So it is with another number of rows, and at the very beginning.
+    const all = chunks.some(({ inputs }) => inputs.reset.every((start) => start !== 0));
+    if (all) {
+      const { size } = chunks[chunks.length - 1];
+      this.#keep(this.#chosen, new Int32Array(size).fill(startsAnew));
+    } else {
+      const steps = this.#steps?.map((step, row) => (starts(row) ? startsAnew : step));
+      this.#keep(this.#memory, steps);
+    }
   }
 
   /** Adds what a chunk of so many rows needs to a recording. */
@@ -177,26 +206,41 @@ export class CarriedState {
   /** Takes up what `save` gave; `values` must be as many as `valuesFor(rows)`. */
   async restore({ rows, steps, values }: SavedState): Promise<void> {
     this.dispose();
-    this.#makeRoom(rows);
-    const writing = this.#network.stream.write((this.#memory as Memory).array, 0, values);
-    this.#steps = Int32Array.from(steps);
+    const { array } = this.#choose(rows, true);
+    const writing = this.#network.stream.write(array, 0, values);
+    this.#keep(this.#chosen, Int32Array.from(steps));
     await writing;
   }
 
   dispose(): void {
-    this.#memory?.array.dispose();
-    this.#memory = undefined;
-    this.#steps = undefined;
+    this.#keep(undefined, undefined);
     this.#windowSteps = undefined;
   }
 
-  /** Memory only grows; where it is anew there is nothing in it to go on from. */
-  #makeRoom(rows: number): void {
-    if (this.#memory && rows <= this.#memory.rows) return;
-    this.dispose();
-    const bytes = this.#bytes(rows);
-    this.#memory = { array: this.#network.stream.array(this.windows ? 2 * bytes : bytes), rows };
-    this.#generation++;
+  /**
+   * Memory for a chunk of so many rows. It only grows, where all rows start anew; what is carried
+   * stays beside it until the chunk has ended well.
+   */
+  #choose(rows: number, first: boolean): Memory {
+    let memory = first ? this.#memory : this.#chosen;
+    if (memory === undefined || rows > memory.rows) {
+      const bytes = this.#bytes(rows);
+      const array = this.#network.stream.array(this.windows ? 2 * bytes : bytes);
+      memory = { array, rows, generation: ++this.#generation };
+    }
+    if (this.#chosen !== memory && this.#chosen !== this.#memory) this.#chosen?.array.dispose();
+    this.#chosen = memory;
+    return memory;
+  }
+
+  /** Makes a memory the one to go on from; there is no other then. */
+  #keep(memory: Memory | undefined, steps: Int32Array<ArrayBuffer> | undefined): void {
+    for (const old of new Set([this.#memory, this.#chosen])) {
+      if (old !== memory) old?.array.dispose();
+    }
+    this.#memory = memory;
+    this.#chosen = memory;
+    this.#steps = steps;
   }
 
   /** Of the states of the first `layers` recurrent layers, default all. */
@@ -212,7 +256,7 @@ export class CarriedState {
     size: number,
     inWindow: boolean,
   ): Value {
-    const { array, rows } = this.#memory as Memory;
+    const { array, rows } = this.#chosen as Memory;
     const begin = (inWindow ? this.#bytes(rows) : 0) + this.#bytes(rows, segment.index);
     const offset = begin + (part === 'h' ? 0 : stateBytes(segment, rows));
     const shape = [size, segment.directions * segment.hidden];

@@ -1,4 +1,5 @@
 import * as check from '../check.js';
+import { copied } from '../data/copied.js';
 import type { Batch } from '../data/source.js';
 import type { FloatType, HostArray } from '../native.js';
 import type { Graph } from '../program/graph.js';
@@ -110,14 +111,18 @@ export class Feed {
   readonly reset: boolean | Uint8Array | undefined;
   /** By name of the program's input. */
   readonly inputs: Readonly<Record<string, HostArray>>;
+  /** Steps at which a single row is left, whose batch statistics mean nothing. */
+  readonly degenerateSteps: number;
   readonly #form: FeedForm;
 
   /**
    * With a `loss` the batch needs targets; without one, targets and mask are left out.
+   * @param keep with arrays of its own, to be used after the source was asked for its next batch
    * @throws ERR_BNLSTM_ARGUMENT
    */
-  constructor(form: FeedForm, batch: Batch, loss?: Loss) {
+  constructor(form: FeedForm, batch: Batch, loss?: Loss, keep = false) {
     batch = check.options(batch, 'batch', batchKeys);
+    if (keep) batch = copied(batch);
     this.#form = form;
     this.size = check.integer(batch.size, 'batch: size', { min: 1 });
     this.steps = check.integer(batch.steps, 'batch: steps', { min: 1 });
@@ -126,6 +131,7 @@ export class Feed {
       check.typedArray(batch.lengths, 'batch: lengths', [Int32Array], this.size);
       check.elements(batch.lengths, 'batch: lengths', 1, this.steps);
     }
+    this.degenerateSteps = degenerateSteps(this);
     this.reset = checkReset(batch.reset, this.size);
     const mask = loss && batch.mask;
     this.shape = new FeedShape(form, {
@@ -148,14 +154,6 @@ export class Feed {
   /** All that the recording of a program depends on. */
   get key(): string {
     return this.shape.key;
-  }
-
-  /** Steps at which a single row is left, whose batch statistics mean nothing. */
-  get degenerateSteps(): number {
-    const { lengths } = this;
-    if (lengths === undefined) return this.size === 1 ? this.steps : 0;
-    const [longest = 0, second = 0] = lengths.slice().sort((a, b) => b - a);
-    return longest - second;
   }
 
   #sequence({ inputs }: Batch): HostArray {
@@ -211,6 +209,16 @@ export class Feed {
       throw check.argumentError(`${name}[${i}]`, expected, String(values[i]));
     }
   }
+}
+
+function degenerateSteps({ size, steps, lengths }: Feed): number {
+  if (lengths === undefined) return size === 1 ? steps : 0;
+  let [longest, second] = [0, 0];
+  for (const length of lengths) {
+    if (length > longest) [longest, second] = [length, longest];
+    else if (length > second) second = length;
+  }
+  return longest - second;
 }
 
 function checkReset(reset: Batch['reset'], size: number): Batch['reset'] {

@@ -60,6 +60,6 @@ export function read<T>(
   options: ReturnType<typeof checkReadOptions> & { readonly lastBatch?: LastBatch },
   prepare: (batch: Batch, index: number) => T,
 ): AsyncGenerator<T, void, undefined> {
-  const { batchSize, limit, lastBatch = 'keep' } = options;
-  return numberedBatches(data.batches({ batchSize, limit, lastBatch }), prepare);
+  const { batchSize, limit, lastBatch = 'keep', signal } = options;
+  return numberedBatches(data.batches({ batchSize, limit, lastBatch }), prepare, { signal });
 }

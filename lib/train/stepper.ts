@@ -160,7 +160,8 @@ export class Stepper {
   }
 
   feed(batch: Batch): Feed {
-    const feed = new Feed(this.network, batch, this.options.loss);
+    // Kept for its window, and for looking at it again where its step is not finite.
+    const feed = new Feed(this.network, batch, this.options.loss, true);
     this.network.refuseSingleRow(feed);
     return feed;
   }
@@ -274,6 +275,7 @@ export class Stepper {
       place: await this.#place(failed),
     });
     if (onNaN === 'throw' || (onNaN === 'skip' && ++this.#skippedInRow > maxSkips)) throw error;
+    failed.carried?.skip(failed.batches.flatMap(({ chunk }) => chunk ?? []));
     return { ...outcome, notFinite: error };
   }
 

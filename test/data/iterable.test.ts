@@ -164,16 +164,26 @@ describe('iterableData', () => {
     });
   });
 
-  it('goes on where resume says', async () => {
-    const cursor = { epoch: 1, batches: 2 };
-    const data = numbered(9, {
-      resume: ({ batches }, { batchSize }) => samples(9).slice(batches * batchSize),
+  it('resumed after any batch gives the rest of them', async () => {
+    const options = fc.record({
+      batchSize: fc.integer({ min: 1, max: 5 }),
+      lastBatch: fc.constantFrom('drop' as const, 'keep' as const, 'merge' as const),
+      limit: fc.option(fc.nat(20), { nil: undefined }),
     });
-    const rest: Batch[] = [];
-    const options = { batchSize: 2, lastBatch: 'keep', limit: 8 } as const;
-    for await (const batch of data.resume?.(cursor, options) ?? []) rest.push(batch);
-    expect(rest).toEqual((await all(data, options)).slice(2));
-    expect(rest).toHaveLength(2);
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 1, max: 20 }), options, async (count, options) => {
+        const data = numbered(count, {
+          resume: ({ batches }, { batchSize }) => samples(count).slice(batches * batchSize),
+        });
+        const whole = await all(data, options);
+        for (let batches = 0; batches <= whole.length; batches++) {
+          const rest: Batch[] = [];
+          const cursor = { epoch: 1, batches };
+          for await (const batch of data.resume?.(cursor, options) ?? []) rest.push(batch);
+          expect(rest).toEqual(whole.slice(batches));
+        }
+      }),
+    );
   });
 
   it('trains as the same data in arrays do', async () => {

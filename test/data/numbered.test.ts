@@ -76,13 +76,39 @@ describe('numberedBatches', () => {
     expect(closed).toBe(true);
   });
 
-  it('leaves the reason of an abort alone', async () => {
-    const reason = AbortSignal.abort().reason;
-    function* source() {
-      yield batch;
-      throw reason;
-    }
-    expect(await caught(numberedBatches(source(), () => 0))).toBe(reason);
+  describe('leaves the reason of an abort alone', () => {
+    const enough = new Error('enough');
+    const reading = (thrown: unknown, signal?: AbortSignal) => {
+      function* source() {
+        yield batch;
+        throw thrown;
+      }
+      return caught(numberedBatches(source(), () => 0, { signal }));
+    };
+    const abortError = AbortSignal.abort().reason;
+
+    it.each([
+      ['an AbortError', abortError],
+      ['an error of the user', enough],
+      ['no error at all', 'enough'],
+    ])('%s', async (_, reason) => {
+      expect(await reading(reason, AbortSignal.abort(reason))).toBe(reason);
+    });
+
+    it('with another error that was thrown for it', async () => {
+      expect(await reading(abortError, AbortSignal.abort(enough))).toBe(enough);
+    });
+
+    it('of a signal that is not ours', async () => {
+      expect(await reading(abortError)).toBe(abortError);
+      expect(await reading(abortError, new AbortController().signal)).toBe(abortError);
+    });
+
+    it('and nothing else', async () => {
+      const fault = new RangeError('disk on fire');
+      const message = 'batch 2: disk on fire';
+      expect(await reading(fault, AbortSignal.abort(enough))).toMatchObject({ message });
+    });
   });
 
   it('closes the source where its reader stops', async () => {

@@ -125,6 +125,33 @@ describe('prefetch', () => {
     expect(valve.asked).toBe(2);
   });
 
+  it('does not wait for a source that does not go on', async () => {
+    let fail = (_: Error) => {};
+    let closed = false;
+    const gate = new Promise<void>((_, reject) => {
+      fail = reject;
+    });
+    const source: DataSource = {
+      count: undefined,
+      async *batches() {
+        try {
+          yield batchOf(1);
+          await gate;
+          yield batchOf(2);
+        } finally {
+          closed = true;
+        }
+      },
+    };
+    const iterator = iterate(prefetch(source));
+    expect(await outcome(iterator.next())).toBe(1);
+    await iterator.return?.();
+    expect(closed).toBe(false);
+    fail(new Error('too late'));
+    await settle();
+    expect(closed).toBe(true);
+  });
+
   it('closes a source that failed unseen', async () => {
     const valve = new Valve();
     const iterator = iterate(prefetch(valve, { batches: 2 }));

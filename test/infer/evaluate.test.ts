@@ -107,6 +107,17 @@ test('arguments, signals and failing data', async () => {
     await expectError(() => model.evaluate(without), 'ERR_BNLSTM_ARGUMENT', /targets/);
     const signal = AbortSignal.abort(new Error('enough'));
     await expect(model.evaluate(data, { signal })).rejects.toThrow('enough');
+    const controller = new AbortController();
+    const reason = new Error('stop please');
+    const stopping: DataSource = {
+      count: 12,
+      *batches() {
+        yield noiseBatch({ count: 6 });
+        controller.abort(reason);
+        controller.signal.throwIfAborted();
+      },
+    };
+    await expect(model.evaluate(stopping, { signal: controller.signal })).rejects.toBe(reason);
     const failing: DataSource = {
       count: 6,
       // biome-ignore lint/correctness/useYield: it fails at once

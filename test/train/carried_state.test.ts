@@ -235,6 +235,109 @@ describe('training', () => {
   });
 });
 
+const notFinite = (batch: Batch): Batch => ({
+  ...batch,
+  inputs: batch.inputs.map(() => Number.NaN) as Float32Array,
+});
+
+describe('a step that is not finite, on more rows', () => {
+  test('leaves the carried state', async () => {
+    await withModel(reals, oracleLayers(), async (model) => {
+      const trainer = trainerOf(model, 0);
+      const small = (from: number, reset: boolean) =>
+        trainer.step(chunk(from, from + 4, reset, 3), { carryState });
+      await small(0, true);
+      const { carriedState } = trainer.memory();
+      const { loss } = await small(4, false);
+      await small(0, true);
+      const larger = () => trainer.step(notFinite(chunk(0, 4, true)), { carryState });
+      await expectError(larger, 'ERR_BNLSTM_NOT_FINITE');
+      expect((await small(4, false)).loss).toBe(loss);
+      expect(trainer.memory().carriedState).toBe(carriedState);
+      await trainer.step(chunk(0, 4, true), { carryState });
+      expect(trainer.memory().carriedState).toBeGreaterThan(carriedState);
+    });
+  });
+
+  test('nor does a window of batches touch it', async () => {
+    await withModel(reals, oracleLayers(), async (model) => {
+      const optimizer = rmsprop({ learningRate: 0 });
+      const trainer = model.trainer({ loss: crossEntropy(), optimizer, accumulate: 2 });
+      const run = async (first: Batch, second: Batch) => {
+        const options = { batchSize: B, epochs: 1, carryState };
+        let loss = Number.NaN;
+        for await (const step of trainer.run(sourceOf([first, second]), options)) loss = step.loss;
+        return loss;
+      };
+      const start = () => run(chunk(0, 2, true, 4), chunk(2, 4, false, 4));
+      const goOn = () => run(chunk(4, 6, false, 4), chunk(6, 8, false, 4));
+      await start();
+      const expected = await goOn();
+      await start();
+      const failing = () => run(chunk(4, 6, false, 4), notFinite(chunk(0, 2, true)));
+      await expectError(failing, 'ERR_BNLSTM_NOT_FINITE');
+      expect(await goOn()).toBe(expected);
+      // And a window may grow in its middle.
+      expect(await run(chunk(4, 6, false, 4), chunk(0, 2, true))).not.toBeNaN();
+      const grown = await run(chunk(2, 4, false), chunk(4, 6, false));
+      await run(chunk(0, 2, true), chunk(0, 2, true));
+      expect(await run(chunk(2, 4, false), chunk(4, 6, false))).toBe(grown);
+    });
+  });
+});
+
+describe('chunks that are skipped', () => {
+  /** Of the last step. */
+  const lossAfter = (skipped: readonly Batch[], next: readonly Batch[], accumulate: 1 | 2 = 1) =>
+    withModel(reals, oracleLayers(), async (model) => {
+      const optimizer = rmsprop({ learningRate: 0 });
+      const options = { loss: crossEntropy(), optimizer, accumulate, onNaN: 'skip' } as const;
+      const trainer = model.trainer(options);
+      const first = [chunk(0, 2, true), chunk(2, 4, false)];
+      const data = sourceOf([...first, ...skipped, ...next]);
+      let loss = Number.NaN;
+      for await (const step of trainer.run(data, { batchSize: B, epochs: 1, carryState })) {
+        loss = step.loss;
+      }
+      return loss;
+    });
+  const one = Uint8Array.of(0, 0, 1, 0, 0, 0);
+  const two = Uint8Array.of(0, 1, 0, 0, 0, 0);
+  const both = Uint8Array.of(0, 1, 1, 0, 0, 0);
+
+  test('have their rows start with the next one', async () => {
+    for (const reset of [true, one, false]) {
+      const bad = notFinite(chunk(4, 6, reset));
+      const after = await lossAfter([bad], [chunk(6, 8, false)]);
+      expect(after).toBe(await lossAfter([], [chunk(6, 8, reset)]));
+      if (reset) expect(after).not.toBe(await lossAfter([], [chunk(6, 8, false)]));
+    }
+  });
+
+  test('one after another, with other rows and other numbers of rows', async () => {
+    const bad = [one, two, false].map((reset) => notFinite(chunk(4, 6, reset)));
+    const expected = await lossAfter([], [chunk(6, 8, both)]);
+    expect(await lossAfter(bad, [chunk(6, 8, false)])).toBe(expected);
+    // What has started goes on.
+    const rest = [chunk(6, 8, false), chunk(8, 10, false)];
+    const through = await lossAfter([], [chunk(6, 8, both), chunk(8, 10, false)]);
+    expect(await lossAfter(bad, rest)).toBe(through);
+    const fewer = notFinite(chunk(4, 6, true, 4));
+    const anew = await lossAfter([], [chunk(6, 8, true, 4)]);
+    expect(await lossAfter([fewer], [chunk(6, 8, false, 4)])).toBe(anew);
+  });
+
+  test('in a window, whichever of its batches is not finite', async () => {
+    const next = (reset: Batch['reset']) => [chunk(8, 10, reset), chunk(10, 12, false)];
+    const expected = await lossAfter([], next(both), 2);
+    const batches = [chunk(4, 6, one), chunk(6, 8, two)];
+    for (const bad of [0, 1]) {
+      const window = batches.map((batch, index) => (index === bad ? notFinite(batch) : batch));
+      expect(await lossAfter(window, next(false), 2)).toBe(expected);
+    }
+  });
+});
+
 describe('moving statistics', () => {
   test('go to the rows of the chunk’s steps', async () => {
     await withModel(reals, oracleLayers({ statDecay: 0.5 }), async (model) => {

@@ -125,25 +125,41 @@ describe('run', () => {
     });
   });
 
-  test('a source may use its arrays again for the next batch', async () => {
-    const run = (reuse: boolean) =>
-      withModel(reals, classifier, async (model) => {
-        const inputs = new Float32Array(5 * 6 * 3);
-        const source: DataSource = {
-          count: 20,
-          *batches() {
-            for (let i = 0; i < 4; i++) {
-              const fresh = noiseBatch({ count: 5, seed: i });
-              inputs.set(fresh.inputs);
-              yield reuse ? { ...fresh, inputs } : fresh;
-            }
-          },
-        };
-        for await (const _ of trainerOf(model).run(source, { batchSize: 5, epochs: 2 }));
-        return weights(model);
-      });
-    expect(await run(true)).toEqual(await run(false));
-  });
+  test.each([1, 3])(
+    'a source may use its arrays again for the next batch (%i to a step)',
+    async (accumulate) => {
+      const run = (reuse: boolean) =>
+        withModel(reals, classifier, async (model) => {
+          const inputs = new Float32Array(5 * 6 * 3);
+          const targets = new Int32Array(5);
+          const lengths = new Int32Array(5);
+          const source: DataSource = {
+            count: 20,
+            *batches() {
+              for (let i = 0; i < 4; i++) {
+                const fresh = noiseBatch({
+                  count: 5,
+                  seed: i,
+                  lengths: Int32Array.of(6 - i, 2, 1, 2, 2),
+                });
+                inputs.set(fresh.inputs);
+                targets.set(fresh.targets as Int32Array);
+                lengths.set(fresh.lengths as Int32Array);
+                yield reuse ? { ...fresh, inputs, targets, lengths } : fresh;
+              }
+            },
+          };
+          const optimizer = rmsprop({ learningRate: 1e-2 });
+          const trainer = model.trainer({ loss: crossEntropy(), optimizer, accumulate });
+          const degenerateSteps: number[] = [];
+          for await (const step of trainer.run(source, { batchSize: 5, epochs: 2 })) {
+            degenerateSteps.push(step.degenerateSteps);
+          }
+          return { degenerateSteps, values: await weights(model) };
+        });
+      expect(await run(true)).toEqual(await run(false));
+    },
+  );
 
   test('an aborted signal ends it between steps with its reason', async () => {
     await withModel(reals, classifier, async (model) => {
@@ -165,18 +181,58 @@ describe('run', () => {
     });
   });
 
-  test('what a source throws comes out, after the steps before it', async () => {
+  test.each([1, 10])(
+    'what a source throws comes out, after the steps before it (%i to a turn)',
+    async (reportEvery) => {
+      await withModel(reals, classifier, async (model) => {
+        const log: string[] = [];
+        const batch = noiseBatch({ count: 5 });
+        const source = watched(log, [batch, batch, new Error('disk on fire')]);
+        const trainer = trainerOf(model);
+        let steps = 0;
+        const loop = async () => {
+          const options = { batchSize: 5, epochs: 1, reportEvery };
+          for await (const turn of trainer.run(source, options)) steps += turn.steps;
+        };
+        await expect(loop()).rejects.toThrow('disk on fire');
+        expect(steps).toBe(2);
+        expect(log.at(-1)).toBe('close');
+        expect((await trainer.step(batch)).index).toBe(3);
+      });
+    },
+  );
+
+  test('a source that fails hides no step before it that was not finite', async () => {
     await withModel(reals, classifier, async (model) => {
-      const log: string[] = [];
-      const source = watched(log, [noiseBatch({ count: 5 }), new Error('disk on fire')]);
-      let steps = 0;
-      const loop = async () => {
-        for await (const _ of trainerOf(model).run(source, { batchSize: 5, epochs: 1 })) steps++;
+      const good = noiseBatch({ count: 5 });
+      const bad = { ...good, inputs: good.inputs.map(() => Number.NaN) };
+      const source = watched([], [good, bad, new Error('disk on fire')]);
+      const options = { batchSize: 5, epochs: 1, reportEvery: 10 };
+      const run = trainerOf(model).run(source, options);
+      expect((await run.next()).value.steps).toBe(1);
+      await expectError(() => run.next(), 'ERR_BNLSTM_NOT_FINITE', /step 2/);
+    });
+  });
+
+  test('a source that does not go on keeps neither an abort nor a break waiting', async () => {
+    await withModel(reals, classifier, async (model) => {
+      const trainer = trainerOf(model);
+      const source: DataSource = {
+        count: 100,
+        async *batches() {
+          yield noiseBatch({ count: 5 });
+          await new Promise(() => {});
+        },
       };
-      await expect(loop()).rejects.toThrow('disk on fire');
-      expect(steps).toBe(1);
-      expect(log.at(-1)).toBe('close');
-      await trainerOf(model).step(noiseBatch({ count: 5 }));
+      for await (const _ of trainer.run(source, { batchSize: 5, iterations: 2 })) break;
+      const controller = new AbortController();
+      const options = { batchSize: 5, iterations: 2, signal: controller.signal };
+      const run = trainer.run(source, options);
+      await run.next();
+      const next = run.next();
+      controller.abort(new Error('enough'));
+      await expect(next).rejects.toThrow('enough');
+      expect((await trainer.step(noiseBatch({ count: 5 }))).index).toBe(3);
     });
   });
 

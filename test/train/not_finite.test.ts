@@ -75,6 +75,24 @@ describe('a step that is not finite', () => {
     expect(await run(true)).toEqual(await run(false));
   });
 
+  test('is looked at as it was, though its source has used its arrays again', async () => {
+    await withModel(reals, classifier, async (model) => {
+      const inputs = new Float32Array(5 * 6 * 3);
+      const reusing: DataSource = {
+        count: 15,
+        *batches() {
+          for (const batch of [good, bad, good]) {
+            inputs.set(batch.inputs);
+            yield { ...batch, inputs };
+          }
+        },
+      };
+      const run = trainerOf(model).run(reusing, { batchSize: 5, epochs: 1 });
+      await run.next();
+      await expectError(() => run.next(), 'ERR_BNLSTM_NOT_FINITE', /first not finite: inputs\[7\]/);
+    });
+  });
+
   test('its index is exact within a longer turn', async () => {
     await withModel(reals, classifier, async (model) => {
       const data = source([good, good, good, bad, good, good]);

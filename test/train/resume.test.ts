@@ -10,6 +10,7 @@ import {
   crossEntropy,
   type DataSource,
   dropout,
+  type FitOptions,
   type HistoryRecord,
   lastStep,
   linear,
@@ -135,6 +136,14 @@ const trainings: Readonly<Record<string, Training>> = {
       }),
     options: { batchSize: 4, epochs: 3, lastBatch: 'merge', checkpoint: { every: 4 } },
   },
+  'carried state, with chunks that are skipped': {
+    ...base,
+    model: { features: 3, seed: 3 },
+    layers: [lstm({ hidden: 5 }), lastStep(), linear(4)],
+    trainer: () => ({ ...base.trainer(), onNaN: 'skip' }),
+    data: () => chunksWithHoles(noiseData({ count: 48 }) as SeekableSource),
+    options: { batchSize: 4, iterations: 12, carryState: true, checkpoint: { every: 4 } },
+  },
   'steps that are skipped': {
     ...base,
     model: { features: 3, seed: 3 },
@@ -155,6 +164,55 @@ function withHoles(data: SeekableSource): SeekableSource {
       }
     },
   };
+}
+
+/** Chunks of which the sixth and seventh, where sequences start, are not finite. */
+function chunksWithHoles(data: SeekableSource): SeekableSource {
+  return {
+    count: data.count,
+    seekable: true,
+    *batches(options) {
+      let index = options.skip ?? 0;
+      for (const batch of data.batches(options) as Iterable<Batch>) {
+        index++;
+        const { inputs } = batch;
+        const reset = Uint8Array.of(0, Number(index === 6), 0, Number(index === 7));
+        const bad = index === 6 || index === 7;
+        yield { ...batch, reset, ...(bad && { inputs: inputs.map(() => Number.NaN) }) };
+      }
+    },
+  };
+}
+
+/** The same training, which is aborted when its `nth` batch is read, for whatever it is read. */
+function abortedAt(training: Training, nth: number, throws: boolean) {
+  const controller = new AbortController();
+  const { signal } = controller;
+  let read = 0;
+  let place = 'nowhere';
+  const hook = (data: DataSource, name: string): DataSource => ({
+    count: data.count,
+    seekable: true,
+    *batches(options) {
+      for (const batch of data.batches(options) as Iterable<Batch>) {
+        if (++read === nth) {
+          place = name;
+          controller.abort(new Error('enough'));
+        }
+        if (throws) signal.throwIfAborted();
+        yield batch;
+      }
+    },
+  });
+  const { validation } = training.options;
+  const options: FitOptions = {
+    ...training.options,
+    ...(validation && {
+      validation: { ...validation, data: hook(validation.data, 'validation') },
+    }),
+  };
+  const hooked = { ...training, data: () => hook(training.data(), 'training'), options };
+  return { hooked, signal, placeOf: () => place };
 }
 
 describe('a run that was interrupted and goes on has the bits of one that was not', () => {
@@ -181,6 +239,52 @@ describe('a run that was interrupted and goes on has the bits of one that was no
           all.filter((record) => record.type === 'validation' && record.index > after);
         expect(validations(rest)).toEqual(validations(records));
       }
+    });
+  });
+
+  describe('aborted while data are read, by somebody else or by the source', () => {
+    const ahead: Training = { ...base, options: { ...base.options, reportEvery: 7 } };
+    test.each<[string, Training]>([
+      ['with a step that ran ahead', ahead],
+      [
+        'with several batches to a step',
+        { ...ahead, trainer: () => ({ ...base.trainer(), accumulate: 3 }) },
+      ],
+      [
+        'within an estimate or a validation',
+        {
+          ...ahead,
+          options: {
+            ...ahead.options,
+            validation: { data: recall(20, 2), every: 5, batchSize: 8, statistics: 'population' },
+            earlyStopping: { patience: 9 },
+          },
+        },
+      ],
+    ])('%s', async (_, training) => {
+      await withFolder(async (folder) => {
+        const whole = join(folder, 'whole');
+        const { result: expected } = await trainAnew(training, { directory: whole });
+        const checkpoint = await contentOf(expected.checkpoint as string);
+        const model = await contentOf(join(whole, 'model.safetensors'));
+        const places = new Set<string>();
+        for (const [nth, throws] of [3, 4, 5, 7, 9, 14, 16].flatMap((n) => [
+          [n, 0],
+          [n, 1],
+        ])) {
+          const directory = join(folder, `${nth}-${throws}`);
+          const { hooked, signal, placeOf } = abortedAt(training, nth, throws === 1);
+          const { result: first } = await trainAnew(hooked, { directory, signal });
+          expect(first.stoppedBy).toBe('aborted');
+          places.add(placeOf());
+          const { result } = await trainAnew(training, { directory, resume: true });
+          expect(await contentOf(result.checkpoint as string)).toEqual(checkpoint);
+          expect(await contentOf(join(directory, 'model.safetensors'))).toEqual(model);
+        }
+        expect([...places].sort()).toEqual(
+          training.options.validation ? ['training', 'validation'] : ['training'],
+        );
+      });
     });
   });
 
@@ -247,10 +351,8 @@ describe('to resume is refused', () => {
 
   test('on a source that cannot, but not on one with resume()', async () => {
     const source = (): DataSource => {
-      const { count, batches } = recall(53, 1);
-      const inner = recall(53, 1);
-      expect(batches).toBeDefined();
-      return { count, batches: (options) => inner.batches(options) };
+      const data = recall(53, 1);
+      return { count: data.count, batches: (options) => data.batches(options) };
     };
     const training = { ...base, data: source };
     await interrupted(async (directory) => {

@@ -11,10 +11,6 @@ import { type RunConfig, runSchema } from './schema.js';
 
 type Json = Record<string, unknown>;
 
-function isObject(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 /**
  * The object in a JSON file.
  * @throws ERR_BNLSTM_IO; ERR_BNLSTM_FORMAT if it is not JSON or has a key twice
@@ -34,7 +30,7 @@ export async function readJson(path: string): Promise<Json> {
   } catch (cause) {
     throw refuse(`it is not JSON: ${(cause as Error).message}`, cause);
   }
-  if (!isObject(value)) throw refuse('it is not a JSON object');
+  if (!check.isObject(value)) throw refuse('it is not a JSON object');
   const twice = findDuplicateKey(text);
   if (twice !== undefined) throw refuse(`it has ${JSON.stringify(twice)} twice`);
   return value;
@@ -58,7 +54,7 @@ function put(into: Json, [key, ...rest]: readonly string[], value: unknown): voi
     into[key] = kind === undefined ? {} : { kind };
   }
   // What is no object here is refused by the schema.
-  if (isObject(into[key])) put(into[key], rest, value);
+  if (check.isObject(into[key])) put(into[key], rest, value);
 }
 
 export interface ConfigSource {
@@ -76,7 +72,7 @@ export interface ConfigSource {
 export async function readConfig({ kind, file, flags = {} }: ConfigSource): Promise<RunConfig> {
   const input = file === undefined ? {} : await readJson(file);
   const given = readFlags(flags);
-  const base = isObject(input.data) ? input.data : {};
+  const base = check.isObject(input.data) ? input.data : {};
   if (kind !== undefined) {
     check.oneOf(kind, 'train: kind', ['mnist', 'csv', 'npy']);
     // Other data altogether: what the file says of its own means nothing for them.
@@ -122,6 +118,6 @@ function withTotal(training: RunConfig['training']): RunConfig['training'] {
 /** A total on the command line takes the place of the other one in the file. */
 function replaceTotal({ training }: Json, given: ReturnType<typeof readFlags>): void {
   const named = (name: string) => given.some(({ flag }) => flag === name);
-  if (!isObject(training) || named('iterations') === named('epochs')) return;
+  if (!check.isObject(training) || named('iterations') === named('epochs')) return;
   delete training[named('iterations') ? 'epochs' : 'iterations'];
 }
