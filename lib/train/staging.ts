@@ -29,6 +29,8 @@ export interface StagingOptions {
   readonly accumulate: number;
   /** Where to begin. */
   readonly from: DataCursor;
+  /** That may end the reading: a source that throws its reason has not failed. */
+  readonly signal: AbortSignal | undefined;
 }
 
 /**
@@ -41,7 +43,7 @@ export async function* stage<T>(
   options: StagingOptions,
   prepare: (batch: Batch) => T,
 ): AsyncGenerator<Staged<T[]>, void, undefined> {
-  const { epochs, iterations, accumulate, from } = options;
+  const { epochs, iterations, accumulate, from, signal } = options;
   let before = 0;
   for (let pass = 0; pass < epochs; pass++) {
     const epoch = from.epoch + pass;
@@ -55,7 +57,11 @@ export async function* stage<T>(
       return staged;
     };
     const opened = open(data, options, { epoch, batches: skip });
-    for await (const prepared of numberedBatches(opened, prepare, { epoch, skipped: skip })) {
+    for await (const prepared of numberedBatches(opened, prepare, {
+      epoch,
+      skipped: skip,
+      signal,
+    })) {
       window.push(prepared);
       batches++;
       if (window.length < accumulate) continue;

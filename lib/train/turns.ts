@@ -14,7 +14,6 @@ export interface TurnsOptions extends Omit<StagingOptions, 'accumulate' | 'from'
   readonly endsTurn: (steps: number) => boolean;
   /** Turns end where an epoch does, and each end is an event. */
   readonly tellEpochs: boolean;
-  readonly signal: AbortSignal | undefined;
 }
 
 export type TurnEvent =
