@@ -13,9 +13,13 @@ const names = {
 };
 const steps = [2, 3, 6, 11, 16, 21, 31, 51, 101];
 
-/** @param {{ runs: readonly object[] }} recall @param {{ runs: readonly object[] }} pmnist */
-export function statistics(recall, pmnist) {
-  const [of, other] = [recall, pmnist].map(({ runs }) => /** @type {SettlingRun} */ (runs[0]));
+/** @typedef {{ runs: readonly object[] }} Measured */
+
+/** @param {Measured} recall @param {Measured} pmnist @param {Measured} mnist */
+export function statistics(recall, pmnist, mnist) {
+  const [symbols, permuted, scanline] = [recall, pmnist, mnist].map(
+    ({ runs }) => /** @type {SettlingRun} */ (runs[0]),
+  );
   const range = (/** @type {SettlingRun} */ { tables }, /** @type {number} */ step) => {
     const values = Object.values(tables).map(({ distance }) => distance[step - 1]);
     if (values.some((value) => value === undefined)) return '';
@@ -48,9 +52,15 @@ export function statistics(recall, pmnist) {
   });
   return {
     tables: table(
-      ['step', 'permuted MNIST', 'recall task', 'paper, Penn Treebank'],
-      steps.map((step) => [`${step}`, range(other, step), range(of, step), published(step)]),
+      ['step', 'permuted MNIST', 'MNIST', 'recall task', 'paper, Penn Treebank'],
+      steps.map((step) => [
+        `${step}`,
+        range(permuted, step),
+        range(scanline, step),
+        range(symbols, step),
+        published(step),
+      ]),
     ),
-    panels: [panel('Permuted MNIST', other), panel('The recall task', of)],
+    panels: [panel('Permuted MNIST', permuted), panel('The recall task', symbols)],
   };
 }
