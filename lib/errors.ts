@@ -6,7 +6,7 @@ export const errorCodes = {
   ERR_BNLSTM_DEVICE_LOST:
     'A GPU failed and can do nothing more in this process; models on other devices go on.',
   ERR_BNLSTM_ADDON: 'The native addon could not be loaded.',
-  ERR_BNLSTM_BUSY: 'The model is being trained by another loop.',
+  ERR_BNLSTM_BUSY: 'The model, or the folder of a run, is in use by another loop or process.',
   ERR_BNLSTM_BATCH_OF_ONE: 'Batch statistics of a single row mean nothing; use at least two rows.',
   ERR_BNLSTM_CARRIED_STATE: 'The state carried from the chunk before does not fit this batch.',
   ERR_BNLSTM_STATISTICS_MISSING: 'Population statistics were never estimated.',

@@ -2,6 +2,7 @@
 export { type ArrayDataOptions, arrayData } from './data/array.js';
 export { type CsvDataOptions, csvData } from './data/csv.js';
 export type { BucketOptions, DataForm, FileSource, TargetKind } from './data/file_source.js';
+export { type IterableDataOptions, iterableData } from './data/iterable.js';
 export * from './data/mnist.js';
 export {
   type NpyDataOptions,
@@ -10,6 +11,7 @@ export {
   npyData,
   npzData,
 } from './data/npy.js';
+export { type PrefetchOptions, prefetch } from './data/prefetch.js';
 export type { Sample } from './data/sample.js';
 export { type SequenceDataOptions, sequenceData } from './data/sequence.js';
 export type {
@@ -46,6 +48,7 @@ export { readHistory } from './io/read_history.js';
 
 export type { DeviceOptions } from './model/device.js';
 export { load } from './model/load.js';
+export type { ModelMemory } from './model/memory.js';
 export type { LayerStatistics, Model, ModelStatistics, ParameterInfo } from './model/model.js';
 export type { LayerPlan, ModelPlan, PlanOptions } from './model/plan.js';
 export {
@@ -120,5 +123,6 @@ export type {
 export { NotFiniteError } from './train/not_finite_error.js';
 export type { RunOptions, StepOptions, TrainerOptions } from './train/options.js';
 export type { Trainer } from './train/trainer.js';
+export type { TrainerMemory } from './train/training_memory.js';
 export type { StepResult } from './train/turn.js';
 export { VERSION } from './version.js';

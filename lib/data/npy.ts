@@ -101,7 +101,9 @@ function checkTargets(array: Named, kind: TargetKind | undefined, frame: Frame) 
   const { shape, data, name } = array;
   const { count, steps, lengths, mask } = frame;
   const classes = (kind ?? (data instanceof Float32Array ? 'reals' : 'classes')) === 'classes';
-  if (shape[0] !== count) throw wrongShape(array, `(${count}, …), as of the inputs`);
+  if (shape[0] !== count || data.length === 0) {
+    throw wrongShape(array, `(${count}, …), as of the inputs`);
+  }
   if (!classes) {
     const perStep = shape.length === 3 && shape[1] === steps;
     if (shape.length !== 3 && shape.length > 2) throw wrongShape(array, '[N], [N, C] or [N, T, C]');

@@ -46,7 +46,7 @@ export class SampleCheck {
   /** @throws ERR_BNLSTM_ARGUMENT */
   check(sample: Sample, name: string): void {
     const { features, perStep, variable } = this.#form;
-    const { inputs, targets, mask } = sample;
+    const { inputs, targets, mask } = check.options(sample, name, ['inputs', 'targets', 'mask']);
     check.typedArray(inputs, `${name}: inputs`, inputTypes);
     if (inputs.length === 0 || inputs.length % features !== 0) {
       const expected = `a multiple of features = ${features} elements`;

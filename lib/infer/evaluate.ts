@@ -3,7 +3,14 @@ import { numbered } from '../data/numbered.js';
 import type { DataSource } from '../data/source.js';
 import { CarriedState } from '../nn/carried_state.js';
 import { Feed, type FeedShape } from '../nn/feed.js';
-import { checkLoss, type Loss, lossFor, recordLoss } from '../nn/loss.js';
+import {
+  type ClassMetrics,
+  checkLoss,
+  classMetrics,
+  type Loss,
+  lossFor,
+  recordLoss,
+} from '../nn/loss.js';
 import type { Network } from '../nn/network.js';
 import type { PassOptions } from '../nn/pass.js';
 import { pipeline } from '../nn/pipeline.js';
@@ -30,7 +37,7 @@ export interface EvaluateOptions extends ReadOptions, StatisticsOptions {
   readonly loss?: Loss | undefined;
 }
 
-export interface Evaluation {
+export interface Evaluation extends ClassMetrics {
   /** Mean over all targets that count. */
   readonly loss: number;
   /** Share of them that were right; undefined for losses without classes. */
@@ -93,8 +100,10 @@ export async function evaluate(
     if (carried) programs.clear();
     carried?.dispose();
   }
+  const mean = sum / count;
   return {
-    loss: sum / count,
+    loss: mean,
+    ...classMetrics(mean, right !== undefined),
     accuracy: right === undefined ? undefined : right / count,
     count,
     degenerateSteps,

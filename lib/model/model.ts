@@ -15,6 +15,7 @@ import { type Profile, Profiler } from '../program/profile.js';
 import { estimateStatistics, type StatisticsEstimate } from '../train/estimate_statistics.js';
 import type { TrainerOptions } from '../train/options.js';
 import { Trainer } from '../train/trainer.js';
+import { type ModelMemory, memoryOf } from './memory.js';
 import { type ModelPlan, type PlanOptions, planModel } from './plan.js';
 import { save } from './save.js';
 import { type SelfTestResult, selfTest } from './self_test.js';
@@ -212,6 +213,12 @@ export class Model {
   plan(options: PlanOptions): ModelPlan {
     this.#network.assertAlive();
     return planModel(this.#network, options, this.#loss);
+  }
+
+  /** What it takes on its device now, by part. `plan` tells what a step will take. */
+  memory(): ModelMemory {
+    this.#network.assertAlive();
+    return memoryOf(this.#network);
   }
 
   /** Cancels what runs (it rejects with ERR_BNLSTM_DISPOSED) and frees all memory. Idempotent. */

@@ -99,6 +99,10 @@ export class CarriedState {
     this.#network = network;
   }
 
+  get bytes(): number {
+    return this.#memory?.array.bytes ?? 0;
+  }
+
   /** Names the memory that recordings refer to; programs of another one must not be run. */
   get key(): string {
     return `carried ${this.#generation}`;

@@ -81,3 +81,18 @@ export function recordLoss(
     lengths: perStep ? lengths : undefined,
   });
 }
+
+/** Other names of a mean cross-entropy in nats; undefined for losses without classes. */
+export interface ClassMetrics {
+  /** e to the loss. */
+  readonly perplexity: number | undefined;
+  /** The loss in bits: per character, where a target is one. */
+  readonly bitsPerCharacter: number | undefined;
+}
+
+export function classMetrics(loss: number, hasClasses: boolean): ClassMetrics {
+  return {
+    perplexity: hasClasses ? Math.exp(loss) : undefined,
+    bitsPerCharacter: hasClasses ? loss / Math.LN2 : undefined,
+  };
+}

@@ -21,6 +21,10 @@ export class PackedWeights {
     this.#array = packedBytes > 0 ? stream.array(packedBytes) : undefined;
   }
 
+  get bytes(): number {
+    return this.#array?.bytes ?? 0;
+  }
+
   value(graph: Graph, { layer, packedOffset, packedBytes }: RecurrentSegment): Value {
     const place = { array: this.#array as NativeArray, offset: packedOffset };
     return graph.external(`${layer}.packed`, place, 'u8', [packedBytes]);

@@ -23,6 +23,11 @@ export class Parameters {
     this.#array = stream.array(blueprint.parameterCount * floatBytes);
   }
 
+  /** In bytes; gradients are 0 before the first training. */
+  get memory(): { readonly parameters: number; readonly gradients: number } {
+    return { parameters: this.#array.bytes, gradients: this.#gradients?.bytes ?? 0 };
+  }
+
   /** Names the current values; never used again once they have changed. */
   get version(): number {
     return this.#version;

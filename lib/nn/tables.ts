@@ -17,6 +17,10 @@ export class StatisticsTables {
     this.#array = stream.array(tableCount * Float32Array.BYTES_PER_ELEMENT);
   }
 
+  get bytes(): number {
+    return this.#array.bytes;
+  }
+
   /** The tables of one layer, in a recording. */
   values(graph: Graph, { segments }: TablesSegment): StatisticsValues {
     return mapStatistics((name) => {

@@ -152,7 +152,9 @@ export function checkCheckpoint(
   } catch (cause) {
     // What would be a user's mistake elsewhere is one of the file here.
     const itsFault =
-      cause instanceof SyntaxError || (cause as BnLstmError).code === 'ERR_BNLSTM_ARGUMENT';
+      cause instanceof SyntaxError ||
+      cause instanceof RangeError || // too deep to be compared
+      (cause as BnLstmError).code === 'ERR_BNLSTM_ARGUMENT';
     if (!itsFault) throw cause;
     throw new BnLstmError('ERR_BNLSTM_FORMAT', `${path}: ${(cause as Error).message}`, { cause });
   }
@@ -250,6 +252,6 @@ function savedState(
     throw check.argumentError(`tensor ${carriedStepsName}`, expected, check.show(steps));
   }
   check.elements(steps, `tensor ${carriedStepsName}`, 0, 2 ** 30);
-  const count = stepper.carry('resume').valuesFor(rows);
+  const count = stepper.memory.carried('resume').valuesFor(rows);
   return { rows, steps, values: numbers(tensors, carriedName, Float32Array, count) };
 }

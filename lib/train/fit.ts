@@ -2,12 +2,9 @@ import { argumentError } from '../check.js';
 import type { DataSource } from '../data/source.js';
 import type { BnLstmError } from '../errors.js';
 import { evaluate } from '../infer/evaluate.js';
-import type { HistoryRecord, StepRecord, ValidationRecord } from '../io/history.js';
-import { machineFacts } from '../machine.js';
+import type { HistoryRecord, ValidationRecord } from '../io/history.js';
 import { networkFile } from '../nn/network_file.js';
 import { putSnapshot, takeSnapshot } from '../nn/snapshot.js';
-import { summary } from '../nn/summary.js';
-import { VERSION } from '../version.js';
 import { Best } from './best.js';
 import {
   checkCheckpoint,
@@ -17,10 +14,10 @@ import {
   throwDifferences,
 } from './checkpoint.js';
 import { estimateStatistics } from './estimate_statistics.js';
-import type { CheckedFitOptions, FitResult } from './fit_options.js';
+import { type CheckedFitOptions, decisiveOptions, type FitResult } from './fit_options.js';
+import { lastEpoch, startRecord, stepRecord } from './records.js';
 import { RunFolder } from './run_folder.js';
 import type { Stepper } from './stepper.js';
-import type { StepResult } from './turn.js';
 import { turns } from './turns.js';
 
 type StoppedBy = FitResult['stoppedBy'];
@@ -74,7 +71,7 @@ export class Fit {
     return {
       stoppedBy,
       index: steps,
-      epoch: this.#lastEpoch(cursor),
+      epoch: lastEpoch(cursor),
       seconds: this.#seconds,
       best: this.#best.result,
       validation: this.#best.last,
@@ -124,21 +121,13 @@ export class Fit {
       throwDifferences(path, ['training: expected that of `fit`, got one with `save`']);
       throw new Error('unreachable');
     }
-    const own = this.#decisive;
+    const own = decisiveOptions(this.#options);
     const differences = Object.keys({ ...own, ...loop.options })
       .map((name) => [name, JSON.stringify(loop.options[name]), JSON.stringify(own[name])])
       .filter(([, there, here]) => there !== here)
       .map(([name, there, here]) => `fit: ${name}: expected ${there}, got ${here}`);
     throwDifferences(path, differences);
     return { ...checkpoint, loop };
-  }
-
-  /** The options that results depend on. */
-  get #decisive(): Readonly<Record<string, unknown>> {
-    const { batchSize, shuffle, lastBatch, carryState, validation, earlyStopping } = this.#options;
-    const { every, batchSize: rows, limit, statistics } = validation ?? {};
-    const validates = validation && { every, batchSize: rows, limit, statistics };
-    return { batchSize, shuffle, lastBatch, carryState, validation: validates, earlyStopping };
   }
 
   async #train(): Promise<{ stoppedBy: StoppedBy; message?: string }> {
@@ -159,7 +148,7 @@ export class Fit {
         ...this.#options,
         ...this.#remaining,
         shuffleSeed: this.#options.shuffle ? stepper.network.seed : undefined,
-        carried: this.#options.carryState ? stepper.carry('fit') : undefined,
+        carried: this.#options.carryState ? stepper.memory.carried('fit') : undefined,
         endsTurn: (steps) => endsTurn(before + steps),
         tellEpochs: true,
       })) {
@@ -218,7 +207,7 @@ export class Fit {
     const best = this.#best.isBetter(result, monitor);
     const record: ValidationRecord = {
       type: 'validation',
-      epoch: this.#lastEpoch(stepper.cursor),
+      epoch: lastEpoch(stepper.cursor),
       ...result,
       ...(network.normalised ? { statistics } : {}),
       best,
@@ -246,7 +235,7 @@ export class Fit {
     try {
       const path = await folder.save(steps, (historyBytes) => {
         const record: LoopRecord = {
-          options: this.#decisive,
+          options: decisiveOptions(this.#options),
           begin: this.#begin,
           best: best.record,
           validationDue: this.#validationDue,
@@ -294,38 +283,16 @@ export class Fit {
     await putSnapshot(this.#stepper.network, snapshot);
   }
 
-  /** Of the last step: where an epoch has ended the cursor is at the next one. */
-  #lastEpoch({ epoch, batches }: Stepper['cursor']): number {
-    return batches === 0 ? epoch - 1 : epoch;
-  }
-
   async #tellStart(resumedAt: number | undefined): Promise<void> {
-    const { network } = this.#stepper;
-    const { configuration, iterations, epochs } = this.#options;
-    const count = (value: number) => (Number.isFinite(value) ? value : undefined);
-    const fit = { ...this.#decisive, iterations: count(iterations), epochs: count(epochs) };
-    await this.#tell({
-      type: 'start',
-      time: new Date().toISOString(),
-      version: VERSION,
-      device: network.stream.device,
-      dtype: network.dtype,
-      model: summary(network),
-      parameters: network.blueprint.parameterCount,
-      seed: network.seed,
-      configuration: configuration ?? { trainer: this.#stepper.config, fit },
-      machine: { ...machineFacts() },
-      ...(resumedAt !== undefined && { resumedAt }),
-    });
+    await this.#tell(startRecord(this.#stepper, this.#options, resumedAt));
   }
 
   async #tellEnd(stoppedBy: StoppedBy | 'failed', message: string | undefined): Promise<void> {
-    const { steps, cursor } = this.#stepper;
     const best = this.#best.result;
     await this.#tell({
       type: 'end',
-      index: steps,
-      epoch: this.#lastEpoch(cursor),
+      index: this.#stepper.steps,
+      epoch: lastEpoch(this.#stepper.cursor),
       stoppedBy,
       ...(message !== undefined && { message }),
       seconds: this.#seconds,
@@ -340,20 +307,4 @@ export class Fit {
     await this.#folder?.add(record);
     await this.#options.onRecord?.(record);
   }
-}
-
-function stepRecord(result: StepResult): StepRecord {
-  const { index, epoch, loss, accuracy, gradientNorm, learningRate, seconds, skipped } = result;
-  return {
-    type: 'step',
-    index,
-    epoch,
-    loss,
-    ...(accuracy !== undefined && { accuracy }),
-    gradientNorm,
-    learningRate,
-    seconds,
-    sequencesPerSecond: result.sequences / seconds,
-    ...(skipped > 0 && { skipped }),
-  };
 }

@@ -155,6 +155,14 @@ export function checkFitOptions(options: FitOptions) {
 
 export type CheckedFitOptions = ReturnType<typeof checkFitOptions>;
 
+/** The options that results depend on, as JSON: a checkpoint is for the same ones. */
+export function decisiveOptions(options: CheckedFitOptions): Readonly<Record<string, unknown>> {
+  const { batchSize, shuffle, lastBatch, carryState, validation, earlyStopping } = options;
+  const { every, batchSize: rows, limit, statistics } = validation ?? {};
+  const validates = validation && { every, batchSize: rows, limit, statistics };
+  return { batchSize, shuffle, lastBatch, carryState, validation: validates, earlyStopping };
+}
+
 function checkValidation(options: ValidationOptions, name: string, trainingBatch: number) {
   const keys = ['data', 'every', 'batchSize', 'limit', 'statistics'];
   const { data, every, batchSize, limit, statistics } = check.options(options, name, keys);

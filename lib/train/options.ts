@@ -106,6 +106,8 @@ export function checkTrainerOptions(options: TrainerOptions) {
   };
 }
 
+export type CheckedTrainerOptions = ReturnType<typeof checkTrainerOptions>;
+
 /** Also of a plan of a training step. */
 export function checkRecompute(recompute: unknown, method: string): boolean | number {
   if (typeof recompute === 'boolean') return recompute;

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import * as check from '../check.js';
 import { CheckpointFolder } from '../io/checkpoint_folder.js';
 import type { HistoryRecord } from '../io/history.js';
@@ -105,7 +105,9 @@ export class RunFolder {
       await history.sync();
       await history.close();
       const records = await readHistory(history.path);
-      await writeReport(join(this.path, 'report.html'), [{ name: this.path, records }]);
+      await writeReport(join(this.path, 'report.html'), [
+        { name: basename(resolve(this.path)), records },
+      ]);
     } finally {
       await this.#checkpoints.close();
     }

@@ -1,7 +1,6 @@
 import type { Batch, DataCursor } from '../data/source.js';
 import { BnLstmError, internalError } from '../errors.js';
-import type { NativeArray } from '../native.js';
-import { CarriedState, type SavedState, type WindowPlace } from '../nn/carried_state.js';
+import type { CarriedState, WindowPlace } from '../nn/carried_state.js';
 import { Feed } from '../nn/feed.js';
 import type { Network } from '../nn/network.js';
 import { type ParameterGroup, segmentsFor } from '../optim/groups.js';
@@ -16,16 +15,10 @@ import {
   type NotFinitePlace,
 } from './diagnosis.js';
 import { NotFiniteError } from './not_finite_error.js';
-import type { checkTrainerOptions } from './options.js';
-import {
-  nonFiniteSlot,
-  recordTrainingStep,
-  type StepPlan,
-  skippedSlot,
-  stateSlots,
-} from './training_step.js';
+import type { CheckedTrainerOptions } from './options.js';
+import { type SavedMemory, TrainingMemory } from './training_memory.js';
+import { nonFiniteSlot, recordTrainingStep, skippedSlot } from './training_step.js';
 import type { StepOutcome } from './turn.js';
-import { WindowMemory } from './window.js';
 
 /** Norms that a NotFiniteError tells. */
 const historyLength = 10;
@@ -44,12 +37,7 @@ interface RunningStep {
 }
 
 /** What a trainer has, beside the network: on the host, as it was at one moment. */
-export interface SavedTraining {
-  /** The device's record, [stateSlots]. */
-  readonly state: Int32Array;
-  /** What the optimizer keeps, [P] each. */
-  readonly slots: readonly Float32Array[];
-  readonly carried: SavedState | undefined;
+export interface SavedTraining extends SavedMemory {
   readonly skippedInRow: number;
   /** Gradient norms of the last steps. */
   readonly norms: readonly number[];
@@ -80,7 +68,8 @@ interface SubmittedBatch extends FailedBatch {
  */
 export class Stepper {
   readonly network: Network;
-  readonly options: ReturnType<typeof checkTrainerOptions>;
+  readonly options: CheckedTrainerOptions;
+  readonly memory: TrainingMemory;
   /** Attempted steps. */
   steps = 0;
   /** What of the data training has behind it. */
@@ -91,16 +80,13 @@ export class Stepper {
   #norms: number[] = [];
   #skippedInRow = 0;
   #schedule: ScheduleState | undefined;
-  #memory: { readonly state: NativeArray; readonly slots: readonly NativeArray[] } | undefined;
-  #window: WindowMemory | undefined;
-  /** Where the last step with `carryState` has ended. */
-  #carried: CarriedState | undefined;
   readonly #running: RunningStep[] = [];
   #disposed = false;
 
-  constructor(network: Network, options: ReturnType<typeof checkTrainerOptions>) {
+  constructor(network: Network, options: CheckedTrainerOptions) {
     this.network = network;
     this.options = options;
+    this.memory = new TrainingMemory(network, options);
     this.#schedule = options.optimizer.schedule?.initial;
     segmentsFor(network.blueprint.parameters, options.groups, options.optimizer); // refused at once
   }
@@ -135,21 +121,8 @@ export class Stepper {
 
   /** A copy of all that is not the network's, when no step runs. */
   async save(): Promise<SavedTraining> {
-    const { stream } = this.network;
-    const { state, slots } = this.#plan();
-    const read = async <T extends Float32Array | Int32Array>(array: NativeArray, into: T) => {
-      await stream.read(array, 0, into);
-      return into;
-    };
-    const [stateValues, carried, ...slotValues] = await Promise.all([
-      read(state, new Int32Array(stateSlots)),
-      this.#carried?.save(),
-      ...slots.map((slot) => read(slot, new Float32Array(this.network.blueprint.parameterCount))),
-    ]);
     return {
-      state: stateValues,
-      slots: slotValues,
-      carried,
+      ...(await this.memory.save()),
       skippedInRow: this.#skippedInRow,
       norms: [...this.#norms],
       schedule: this.#schedule,
@@ -158,18 +131,11 @@ export class Stepper {
 
   /** Takes up what `save` gave; the next run goes on where that one was. */
   async restore(saved: SavedTraining): Promise<void> {
-    const { stream } = this.network;
-    const { state, slots } = this.#plan();
     this.#skippedInRow = saved.skippedInRow;
     this.#norms = [...saved.norms];
     this.#schedule = saved.schedule;
     this.#resumed = true;
-    this.#carried?.dispose();
-    await Promise.all([
-      stream.write(state, 0, saved.state),
-      saved.carried && this.carry('restore').restore(saved.carried),
-      ...slots.map((slot, index) => stream.write(slot, 0, saved.slots[index])),
-    ]);
+    await this.memory.restore(saved);
   }
 
   feed(batch: Batch): Feed {
@@ -183,11 +149,6 @@ export class Stepper {
     const { epoch, batches } = this.cursor;
     if (batches > 0 && !this.#resumed) this.cursor = { epoch: epoch + 1, batches: 0 };
     this.#resumed = false;
-  }
-
-  carry(method: string): CarriedState {
-    this.#carried ??= new CarriedState(this.network, method, this.options.accumulate > 1);
-    return this.#carried;
   }
 
   /**
@@ -260,8 +221,12 @@ export class Stepper {
     const { network } = this;
     const whole = window.first && window.last;
     const chunk = carried?.next(feed, window);
-    const place = whole ? undefined : { ...window, memory: this.#windowMemory() };
-    const plan = { ...this.#plan(), carried, window: place };
+    const plan = {
+      ...this.options,
+      ...this.memory.arrays,
+      ...{ sticky: this.options.onNaN !== 'skip', carried },
+      window: whole ? undefined : { ...window, memory: this.memory.window },
+    };
     const key = [feed.key, window.first, window.last, carried?.key].join();
     const program = this.#programs.get(key, () => recordTrainingStep(network, feed, plan));
     const attempt = ++network.attempts;
@@ -312,25 +277,7 @@ export class Stepper {
     for (const { before, after } of later) this.network.parameters.restored(before, after);
     this.steps -= later.length;
     this.network.attempts -= later.reduce((sum, { attempts }) => sum + attempts, 0);
-    const { state } = this.#plan();
-    await this.network.stream.write(state, skippedSlot * 4, Int32Array.of(skipped, 0));
-  }
-
-  #windowMemory(): WindowMemory {
-    this.#window ??= new WindowMemory(this.network);
-    return this.#window;
-  }
-
-  #plan(): Omit<StepPlan, 'carried'> {
-    const { stream, blueprint } = this.network;
-    const { optimizer } = this.options;
-    this.#memory ??= {
-      state: stream.array(stateSlots * Int32Array.BYTES_PER_ELEMENT),
-      slots: Array.from({ length: optimizer.slots }, () =>
-        stream.array(blueprint.parameterCount * Float32Array.BYTES_PER_ELEMENT),
-      ),
-    };
-    return { ...this.options, ...this.#memory, sticky: this.options.onNaN !== 'skip' };
+    await this.memory.clearFlag(skipped);
   }
 
   assertAlive(): void {
@@ -342,11 +289,7 @@ export class Stepper {
   dispose(): void {
     this.#disposed = true;
     this.#programs.clear();
-    this.#memory?.state.dispose();
-    for (const slot of this.#memory?.slots ?? []) slot.dispose();
-    this.#memory = undefined;
-    this.#window?.dispose();
-    this.#carried?.dispose();
+    this.memory.dispose();
   }
 }
 

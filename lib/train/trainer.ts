@@ -15,6 +15,7 @@ import {
   type TrainerOptions,
 } from './options.js';
 import { Stepper } from './stepper.js';
+import type { TrainerMemory } from './training_memory.js';
 import { type StepResult, Turn } from './turn.js';
 import { type TurnsOptions, turns } from './turns.js';
 
@@ -71,7 +72,7 @@ export class Trainer {
     return this.#run(checkDataSource(data, 'run: data'), {
       ...checked,
       shuffleSeed: shuffle ? stepper.network.seed : undefined,
-      carried: carryState ? stepper.carry('run') : undefined,
+      carried: carryState ? stepper.memory.carried('run') : undefined,
       endsTurn: (steps) => steps % reportEvery === 0,
       tellEpochs: false,
     });
@@ -137,6 +138,12 @@ export class Trainer {
     }
   }
 
+  /** What it takes on the device now, beside its model. */
+  memory(): TrainerMemory {
+    this.#stepper.assertAlive();
+    return this.#stepper.memory.bytes;
+  }
+
   /** Frees the optimizer's state; the model stays. Idempotent. */
   dispose(): void {
     this.#stepper.dispose();
@@ -152,7 +159,7 @@ export class Trainer {
     stepper.assertAlive();
     const { carryState = false } = check.options(options, method, ['carryState']);
     const carries = check.boolean(carryState, `${method}: carryState`);
-    const carried = carries ? stepper.carry(method) : undefined;
+    const carried = carries ? stepper.memory.carried(method) : undefined;
     const unlock = stepper.network.lockTraining();
     try {
       const turn = new Turn();

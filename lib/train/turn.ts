@@ -1,3 +1,4 @@
+import { type ClassMetrics, classMetrics } from '../nn/loss.js';
 import type { NotFiniteError } from './not_finite_error.js';
 
 /** What one training step gave. */
@@ -18,7 +19,7 @@ export interface StepOutcome {
 }
 
 /** One or more training steps (`reportEvery`) together. */
-export interface StepResult {
+export interface StepResult extends ClassMetrics {
   /** Of the last step: attempted steps of this trainer, counted from 1. */
   readonly index: number;
   /** Steps in this result. */
@@ -64,11 +65,13 @@ export class Turn {
     const outcomes = all.filter(({ notFinite }) => notFinite === undefined);
     const sum = (value: (outcome: StepOutcome) => number) =>
       outcomes.reduce((total, outcome) => total + value(outcome), 0);
+    const mean = sum(({ loss }) => loss) / outcomes.length;
     return {
       index,
       steps: all.length,
       epoch,
-      loss: sum(({ loss }) => loss) / outcomes.length,
+      loss: mean,
+      ...classMetrics(mean, correct !== undefined),
       gradientNorm: sum(({ gradientNorm }) => gradientNorm) / outcomes.length,
       learningRate,
       accuracy:

@@ -28,6 +28,10 @@ export class WindowMemory {
     this.#moving = tables.moving && new StatisticsTables(stream, blueprint);
   }
 
+  get bytes(): number {
+    return this.#sums.bytes + this.#totals.bytes + (this.#moving?.bytes ?? 0);
+  }
+
   sums(graph: Graph): WindowSums {
     const external = (label: string, array: NativeArray, count: number) =>
       graph.external(label, { array, offset: 0 }, 'f32', [count]);

@@ -1,16 +1,8 @@
-import { spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import typescript from 'typescript';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { blocksOf, makeApp, read, removeApp, root, runNode } from './blocks.js';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
-const read = (file: string) => readFile(join(root, file), 'utf8');
-
-const blocksOf = (markdown: string) =>
-  [...markdown.matchAll(/^```js\n([\s\S]*?)^```/gm)].map(([, code]) => code);
 const blocks = blocksOf(await read('README.md'));
 
 /** What the compiler says of JavaScript that imports the package, checked strictly. */
@@ -44,28 +36,15 @@ function complaints(sources: readonly string[]): string[] {
     .map(({ messageText }) => typescript.flattenDiagnosticMessageText(messageText, '\n'));
 }
 
-/** Runs a module in the package's folder, where `bnlstm` is the package itself. */
-function run(args: readonly string[], source = ''): Promise<{ code: number | null; out: string }> {
-  const child = spawn(process.execPath, args, { cwd: root });
-  let out = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (text: string) => {
-      out += text;
-    });
-  }
-  child.stdin.end(source);
-  return new Promise((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', (code) => resolve({ code, out }));
-  });
-}
-const runModule = (source: string) => run(['--input-type=module'], source);
+// In the package's folder, where `bnlstm` is the package itself.
+const run = (args: readonly string[], source?: string) => runNode(root, args, source);
+const runModule = (source: string) => runNode(folder, ['--input-type=module'], source);
 
 let folder = '';
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'bnlstm-docs-'));
+  folder = await makeApp();
 });
-afterAll(() => rm(folder, { recursive: true }));
+afterAll(() => removeApp(folder));
 
 describe('README.md', () => {
   it('shows code that agrees with the types', () => {
@@ -99,11 +78,23 @@ describe('README.md', () => {
   );
 
   it('links to files that are there', async () => {
-    for (const file of ['README.md', 'CONTRIBUTING.md', 'docs/cuda.md']) {
+    for (const file of ['README.md', 'CONTRIBUTING.md', 'docs/cuda.md', 'docs/files.md']) {
       for (const [, link] of (await read(file)).matchAll(/\]\((?!https?:)([^)#]+)\)/g)) {
         await expect(read(join(dirname(file), link)), link).resolves.toBeTruthy();
       }
     }
+  });
+});
+
+describe('docs/files.md', async () => {
+  const [block, ...others] = blocksOf(await read('docs/files.md'));
+
+  it('shows how to check a checksum', async () => {
+    expect(others).toEqual([]);
+    const path = JSON.stringify(join(folder, 'linear.safetensors'));
+    const { code, out } = await runModule(block.replaceAll("'linear.safetensors'", path));
+    expect(code, out).toBe(0);
+    expect(out).toBe('true\n');
   });
 });
 
@@ -159,6 +150,16 @@ describe('the examples', () => {
     const { code, out } = await run(['examples/mnist.mjs', '2', file]);
     expect(code, out).toBe(0);
     expect(out).toMatch(/test: loss \d\.\d+, accuracy \d+\.\d %/);
+  });
+
+  it('train, and go on where they have ended', async () => {
+    const directory = join(folder, 'run');
+    const first = await run(['examples/resume.mjs', directory, '2', '2']);
+    expect(first.code, first.out).toBe(0);
+    expect(first.out).toMatch(/^goes on after step 0\n.*finished after step 2;/s);
+    const second = await run(['examples/resume.mjs', directory, '4', '2']);
+    expect(second.code, second.out).toBe(0);
+    expect(second.out).toMatch(/^goes on after step 2\n.*finished after step 4;.*\ntest acc/s);
   });
 
   it('learn from sequences of different length, and predict the same bits in any batch', async () => {

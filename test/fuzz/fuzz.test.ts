@@ -7,8 +7,9 @@ describe('the fuzzer', () => {
     ['safetensors', 4000, ['ERR_BNLSTM_CHECKSUM', 'ERR_BNLSTM_FORMAT', 'taken']],
     ['history', 4000, ['ERR_BNLSTM_FORMAT', 'taken']],
     ['model', 400, ['ERR_BNLSTM_FORMAT', 'taken']],
+    ['checkpoint', 400, ['ERR_BNLSTM_FORMAT', 'ERR_BNLSTM_CHECKPOINT', 'taken']],
   ] as const)('finds nothing in %s', async (name, executions, outcomes) => {
-    const target: Target = targets[name]();
+    const target: Target = await targets[name]();
     try {
       const result = await fuzz(target, { executions, seed: 1 });
       expect(result.findings).toEqual([]);
@@ -16,7 +17,7 @@ describe('the fuzzer', () => {
       for (const outcome of outcomes) expect(result.outcomes[outcome]).toBeGreaterThan(10);
       expect(result.reasons).toBeGreaterThan(15);
     } finally {
-      target.close?.();
+      await target.close?.();
     }
   });
 

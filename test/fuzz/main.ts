@@ -1,5 +1,5 @@
 /**
- * npm run fuzz -- [--target safetensors|history|model] [--executions N] [--seed S] [--first N]
+ * npm run fuzz -- [--target safetensors|history|model|checkpoint] [--executions N] [--seed S] [--first N]
  * [--out FILE]: reads files that are near to good ones. What is found is written beside FILE (or
  * here), one file each; the exit code is 1 then.
  */
@@ -7,7 +7,7 @@ import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { integer, oneOf } from '../../lib/check.js';
 import { fuzz } from './fuzz.js';
-import { targets } from './targets.js';
+import { type Target, targets } from './targets.js';
 
 const { values } = parseArgs({
   options: {
@@ -23,9 +23,9 @@ const name = oneOf(values.target, '--target', names);
 const count = (option: 'executions' | 'seed' | 'first') =>
   integer(Number(values[option]), `--${option}`, { min: 0 });
 const options = { executions: count('executions'), seed: count('seed'), first: count('first') };
-const target = targets[name]();
+const target: Target = await targets[name]();
 const { findings, ...figures } = await fuzz(target, options);
-if ('close' in target) target.close?.();
+await target.close?.();
 
 const result = {
   target: name,

@@ -1,3 +1,5 @@
+const deep: readonly unknown[] = JSON.parse(`${'['.repeat(3000)}${']'.repeat(3000)}`);
+
 /** Random changes of bytes and of JSON: a pure function of the numbers that are drawn. */
 export class Mutator {
   #state: number;
@@ -124,7 +126,7 @@ export class Mutator {
       () => [[[value]]],
       () => ({ constructor: { name: { toString: 1 } }, valueOf: value }),
       () => Array(this.below(200)).fill(2 ** 52),
-      () => JSON.parse(`${'['.repeat(3000)}${']'.repeat(3000)}`),
+      () => (this.below(10) === 0 ? deep : [[]]),
     ])();
   }
 }

@@ -2,9 +2,18 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { load } from '../../lib/index.js';
+import {
+  arrayData,
+  bnLstm,
+  crossEntropy,
+  lastStep,
+  linear,
+  load,
+  rmsprop,
+  sequential,
+} from '../../lib/index.js';
 import { parseHistory } from '../../lib/io/read_history.js';
-import { makeSafetensors, type Tensor } from '../../lib/io/safetensors.js';
+import { makeSafetensors, readSafetensors, type Tensor } from '../../lib/io/safetensors.js';
 import { parse } from '../../lib/io/safetensors_parse.js';
 import type { Mutator } from './mutate.js';
 
@@ -13,7 +22,7 @@ export interface Target {
   make(mutator: Mutator): Buffer;
   /** Reads it, and throws a BnLstmError, or an Error if something is not as it was promised. */
   read(bytes: Buffer): unknown;
-  close?(): void;
+  close?(): void | Promise<void>;
 }
 
 /** What was promised is not so. */
@@ -191,8 +200,61 @@ function modelTarget(): Target {
   };
 }
 
+/** Sound files of checkpoints that are not; a trainer takes them up. */
+async function checkpointTarget(): Promise<Target> {
+  const folder = mkdtempSync(join(tmpdir(), 'bnlstm-fuzz-'));
+  const layers = [bnLstm({ hidden: 2, maxSteps: 3 }), lastStep(), linear(2)];
+  const trained = await sequential({ features: 1, device: 'cpu', threads: 1 }, layers);
+  const trainer = trained.trainer({
+    loss: crossEntropy(),
+    optimizer: rmsprop({ learningRate: 1e-3 }),
+  });
+  const inputs = Float32Array.from({ length: 24 }, (_, i) => i % 5);
+  const targets = Int32Array.from({ length: 8 }, (_, i) => i % 2);
+  const data = arrayData({ inputs, targets, steps: 3 });
+  const directory = join(folder, 'run');
+  const validation = { data };
+  await trainer.fit(data, {
+    batchSize: 4,
+    epochs: 1,
+    directory,
+    validation,
+    earlyStopping: { patience: 2 },
+  });
+  const sound = await readSafetensors(join(directory, 'step-00000002.safetensors'));
+  const path = join(folder, 'checkpoint.safetensors');
+  return {
+    make(mutator) {
+      const tensors = new Map(sound.tensors);
+      const changed = { ...sound.metadata };
+      if (mutator.below(8) === 0) {
+        const names = [...tensors.keys()];
+        const name = mutator.pick(names);
+        const other = tensors.get(mutator.pick(names)) as Tensor;
+        if (mutator.below(2) === 0) tensors.delete(name);
+        else tensors.set(name, other);
+      } else {
+        let training: unknown = JSON.parse(changed.training);
+        for (let left = 1 + mutator.below(3); left > 0; left--) training = mutator.json(training);
+        changed.training = JSON.stringify(training);
+      }
+      return Buffer.concat(makeSafetensors(tensors, changed));
+    },
+    read(bytes) {
+      writeFileSync(path, bytes);
+      return trainer.restore(path);
+    },
+    async close() {
+      trainer.dispose();
+      await trained.dispose();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
 export const targets = {
   safetensors: () => safetensors,
   history: () => history,
   model: modelTarget,
-} satisfies Record<string, () => Target>;
+  checkpoint: checkpointTarget,
+} satisfies Record<string, () => Target | Promise<Target>>;

@@ -114,6 +114,18 @@ test('arguments, signals and failing data', async () => {
         throw new Error('disk on fire');
       },
     };
-    await expect(model.evaluate(failing)).rejects.toThrow('disk on fire');
+    await expect(model.evaluate(failing)).rejects.toMatchObject({
+      code: 'ERR_BNLSTM_DATA',
+      message: 'batch 1: disk on fire',
+      cause: expect.objectContaining({ message: 'disk on fire' }),
+    });
+    const good = noiseBatch({ count: 6 });
+    const wrong = { ...good, targets: new Int32Array(6).fill(4) };
+    const second: DataSource = { count: 12, batches: () => [good, wrong] };
+    await expectError(
+      () => model.evaluate(second, { statistics: 'batch' }),
+      'ERR_BNLSTM_ARGUMENT',
+      /^batch 2: targets\[0\]: expected a class from 0 to 3, got 4/,
+    );
   });
 });

@@ -2,8 +2,8 @@ import { mkdir, open, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { BnLstmError, load } from '../../lib/index.js';
-import { readSafetensors } from '../../lib/io/safetensors.js';
+import { BnLstmError, crossEntropy, linear, load, lstm, sequential, sgd } from '../../lib/index.js';
+import { readSafetensors, writeSafetensors } from '../../lib/io/safetensors.js';
 import { native } from '../../lib/native.js';
 import { withFolder } from './folder.js';
 import { goodModel, hostileFiles, hostileModels } from './hostile_cases.js';
@@ -60,6 +60,29 @@ describe('hostile files', () => {
   it.each(hostileModels)('$name is one', async ({ name }) => {
     await readSafetensors(pathOf(name));
   });
+
+  it('of checkpoints may be too deep to be compared', () =>
+    withFolder(async (temporary) => {
+      const path = join(temporary, 'checkpoint.safetensors');
+      const options = { features: 1, device: 'cpu' };
+      const model = await sequential(options, [lstm({ hidden: 1 }), linear(2)]);
+      const trainer = model.trainer({ loss: crossEntropy(), optimizer: sgd({ learningRate: 1 }) });
+      await trainer.save(path);
+      const { tensors, metadata } = await readSafetensors(path);
+      const deep = '['.repeat(100_000) + ']'.repeat(100_000);
+      for (const [key, from] of [
+        ['training', '"trainer":{'],
+        ['config', '"options":{'],
+      ]) {
+        const changed = metadata[key].replace(from, `${from}"x":${deep},`);
+        expect(changed).not.toBe(metadata[key]);
+        await writeSafetensors(path, tensors, { ...metadata, [key]: changed });
+        const error = await errorOf(() => trainer.restore(path));
+        expect(error).toMatchObject({ code: 'ERR_BNLSTM_FORMAT' });
+        expect((error as Error).message).toContain(path);
+      }
+      await model.dispose();
+    }));
 
   it('with a header of more than the limit is refused before the header is read', () =>
     withFolder(async (temporary) => {
