@@ -73,7 +73,8 @@ export interface ContestOptions {
 
 /** The BN-LSTM and the plain LSTM, alike but for the normalisation. */
 export async function makeContestants(options: ContestOptions): Promise<[Contestant, Contestant]> {
-  const { order, ...placed } = options;
+  const { order, device, seed, threads } = options;
+  const placed = { device, seed, threads };
   const normalised = await mnistModel({ model: 'bn-lstm', order }, placed);
   const plain = await mnistModel({ model: 'lstm', order }, placed);
   return [new Contestant('BN-LSTM', true, normalised), new Contestant('LSTM', false, plain)];
