@@ -73,7 +73,7 @@ export interface ContestOptions {
 
 /** The BN-LSTM and the plain LSTM, alike but for the normalisation. */
 export async function makeContestants(options: ContestOptions): Promise<[Contestant, Contestant]> {
-  const { order, device, seed, threads } = options;
+  const { order, device, seed, threads } = options; // callers have more in it
   const placed = { device, seed, threads };
   const normalised = await mnistModel({ model: 'bn-lstm', order }, placed);
   const plain = await mnistModel({ model: 'lstm', order }, placed);
