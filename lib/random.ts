@@ -17,6 +17,7 @@ export const hostStream = {
   syntheticData: 0x8000_0003,
   /** `attempt` = epoch. */
   bucketOrder: 0x8000_0004,
+  validationSplit: 0x8000_0005,
 } as const;
 
 /** A seed as the two words of a Philox key: the form in which ops take it. */

@@ -1,16 +1,29 @@
 /** What shells expect of a process that ended because of a signal: 128 and its number. */
-export const interruptCodes = { SIGINT: 130, SIGTERM: 143 } as const;
+export const interruptCodes = { SIGHUP: 129, SIGINT: 130, SIGPIPE: 141, SIGTERM: 143 } as const;
 
 export type InterruptSignal = keyof typeof interruptCodes;
 
 export interface Interrupt {
+  /** Its reason is the name of the signal. */
   readonly signal: AbortSignal;
   dispose(): void;
 }
 
 /**
- * Aborts at the first of the signals, with its name as the reason, and ends the process at the
- * second, until it is disposed.
+ * Ends the process when nobody reads what it prints any more: the pipe is closed, the terminal gone.
+ * Not where `onInterrupt` listens to the signal that comes with it.
+ */
+export function endWithOutput(output: NodeJS.WritableStream): void {
+  const signals: Readonly<Record<string, InterruptSignal>> = { EPIPE: 'SIGPIPE', EIO: 'SIGHUP' };
+  output.on('error', (error: NodeJS.ErrnoException) => {
+    const signal = signals[error.code ?? ''];
+    if (signal === undefined) throw error;
+    if (process.listenerCount(signal) === 0) process.exit(interruptCodes[signal]);
+  });
+}
+
+/**
+ * Aborts at the first of the signals, and ends the process at the second, until it is disposed.
  */
 export function onInterrupt(
   first: (signal: InterruptSignal) => void,
@@ -18,7 +31,10 @@ export function onInterrupt(
 ): Interrupt {
   const controller = new AbortController();
   const listener = (signal: InterruptSignal) => {
-    if (controller.signal.aborted) process.exit(interruptCodes[signal]);
+    if (controller.signal.aborted) {
+      if (signal === 'SIGPIPE') return; // something is still written to the closed pipe
+      process.exit(interruptCodes[signal]);
+    }
     controller.abort(signal);
     first(signal);
   };

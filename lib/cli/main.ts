@@ -2,16 +2,11 @@
 import { debuglog } from 'node:util';
 import { BnLstmError } from '../errors.js';
 import { VERSION } from '../index.js';
-import { benchCpu } from './bench_cpu.js';
-import { benchGpu } from './bench_gpu.js';
-import { type Command, runCommand } from './command.js';
-import { demo } from './demo.js';
-import { doctor } from './doctor.js';
-import { paper } from './paper.js';
+import { runCommand } from './command.js';
+import { commands, groups } from './commands.js';
+import { endWithOutput } from './interrupt.js';
 
-const commands: readonly Command[] = [demo, doctor, benchCpu, benchGpu, paper];
-const groups = { bench: 'Measure the speed: on the CPU, on a GPU' };
-
+for (const output of [process.stdout, process.stderr]) endWithOutput(output);
 runCommand(commands, process.argv.slice(2), { groups, version: VERSION }).catch((error: Error) => {
   const code = error instanceof BnLstmError ? error.code : 'ERR_BNLSTM_INTERNAL';
   console.error(`bnlstm: ${code}: ${error.message}`);

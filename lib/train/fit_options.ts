@@ -2,7 +2,7 @@ import * as check from '../check.js';
 import type { DataSource } from '../data/source.js';
 import type { HistoryRecord, ValidationRecord } from '../io/history.js';
 import { checkDataSource } from '../nn/reading.js';
-import { checkRunOptions, type RunOptions } from './options.js';
+import { type CheckedTrainerOptions, checkRunOptions, type RunOptions } from './options.js';
 
 /** What is read for population statistics. */
 export interface EstimateOptions {
@@ -161,6 +161,26 @@ export function decisiveOptions(options: CheckedFitOptions): Readonly<Record<str
   const { every, batchSize: rows, limit, statistics } = validation ?? {};
   const validates = validation && { every, batchSize: rows, limit, statistics };
   return { batchSize, shuffle, lastBatch, carryState, validation: validates, earlyStopping };
+}
+
+/** Refuses schedules and early stopping by results that there will not be. */
+export function refuseUnmonitored(
+  options: CheckedFitOptions,
+  { loss, optimizer }: CheckedTrainerOptions,
+): void {
+  const { schedule } = optimizer;
+  if (schedule?.observe && options.validation === undefined) {
+    throw check.argumentError('fit: validation', 'data for the schedule to listen to', 'none');
+  }
+  const monitors = {
+    'earlyStopping.monitor': options.earlyStopping?.monitor,
+    'schedule: monitor': schedule?.config.monitor,
+  };
+  for (const [name, monitor] of Object.entries(monitors)) {
+    if (monitor !== 'accuracy' || loss.kind === 'crossEntropy') continue;
+    const expected = "'loss', as the trainer's loss has no classes";
+    throw check.argumentError(`fit: ${name}`, expected, "'accuracy'");
+  }
 }
 
 function checkValidation(options: ValidationOptions, name: string, trainingBatch: number) {

@@ -1,49 +1,16 @@
-import { spawn } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { load, VERSION } from '../../lib/index.js';
-
-const root = fileURLToPath(new URL('../..', import.meta.url));
-
-interface Run {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Runs the compiled command line; `onOutput` sees everything that it has printed so far. */
-function bnlstm(
-  args: readonly string[],
-  onOutput: (stdout: string, interrupt: () => void) => void = () => {},
-): Promise<Run> {
-  const child = spawn(process.execPath, ['dist/cli/main.js', ...args], {
-    cwd: root,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let stdout = '';
-  let stderr = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    stdout += text;
-    onOutput(stdout, () => child.kill('SIGINT'));
-  });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    stderr += text;
-  });
-  return new Promise((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', (code) => resolve({ code, stdout, stderr }));
-  });
-}
+import { bnlstm } from './child.js';
 
 describe('bnlstm', () => {
   it.each([[[]], [['help']], [['--help']]])('lists its commands with %j', async (args) => {
     const { code, stdout, stderr } = await bnlstm(args);
     expect([code, stderr]).toEqual([0, '']);
     expect(stdout).toMatch(/^Usage: bnlstm <command>/);
-    for (const name of ['demo', 'doctor', 'bench', 'help', '-v, --version'])
+    for (const name of ['train', 'demo', 'doctor', 'bench', 'help', '-v, --version'])
       expect(stdout).toContain(`\n  ${name}`);
   });
 
@@ -193,10 +160,10 @@ describe('bnlstm demo', () => {
     const json = join(folder, 'demo.json');
     const { code, stdout } = await bnlstm(
       ['demo', '--minutes', '0.2', '--json', json],
-      (text, interrupt) => {
+      (text, child) => {
         if (!interrupted && text.includes('are kept for the test')) {
           interrupted = true;
-          interrupt();
+          child.kill('SIGINT');
         }
       },
     );
@@ -207,11 +174,11 @@ describe('bnlstm demo', () => {
 
   it('ends with 130 at the second', async () => {
     let seen = 0;
-    const { code } = await bnlstm(['demo', '--minutes', '5'], (text, interrupt) => {
+    const { code } = await bnlstm(['demo', '--minutes', '5'], (text, child) => {
       if (seen === 0 && text.includes('are kept for the test')) seen += 1;
       else if (seen === 1 && text.includes('Stopping')) seen += 1;
       else return;
-      interrupt();
+      child.kill('SIGINT');
     });
     expect(code).toBe(130);
   });

@@ -1,0 +1,120 @@
+import { join } from 'node:path';
+import { BnLstmError, type FitResult, type HistoryRecord, type Model } from '../../index.js';
+import { type InterruptSignal, interruptCodes, onInterrupt } from '../interrupt.js';
+import { runFiles, writeRunConfig } from '../run_folder.js';
+import type { FlagValues } from './flags.js';
+import { makeLoss, makeModel } from './model.js';
+import { makeOptimizer } from './optimizer.js';
+import { type Plan, planRun } from './plan.js';
+import { Progress } from './progress.js';
+
+function heading({ config, data, total, folder }: Plan, model: Model): string {
+  const { kind, layers, hidden, bidirectional, dtype } = config.model;
+  const { train, validation } = data;
+  const number = (value: number | undefined) => value?.toLocaleString('en') ?? 'some';
+  const shape = `${layers === 1 ? '' : `${layers} layers of `}${hidden} hidden units`;
+  const both = bidirectional ? ' in both directions' : '';
+  const held = validation ? `, ${number(validation.count)} for validation` : '';
+  return [
+    `${kind}, ${shape}${both}, ${number(model.parameterCount)} parameters, ${dtype} on ${model.device}`,
+    `${number(train.count)} training sequences${held}; ${number(total)} steps of ${config.training.batchSize}`,
+    `Run in ${folder}`,
+  ].join('\n');
+}
+
+function makeTrainer({ config, task, total }: Plan, model: Model) {
+  const { clipNorm, accumulate, recompute, onNaN } = config.training;
+  return model.trainer({
+    loss: makeLoss(task),
+    optimizer: makeOptimizer(config, total),
+    clipNorm: clipNorm === 0 ? undefined : clipNorm,
+    accumulate,
+    recompute,
+    onNaN,
+  });
+}
+
+function fitOptions({ config, data, folder, resume }: Plan) {
+  const { training, validation, earlyStopping, checkpoint, statistics } = config;
+  const { batchSize, iterations, epochs, shuffle, lastBatch, reportEvery } = training;
+  return {
+    batchSize,
+    iterations,
+    epochs,
+    shuffle,
+    lastBatch,
+    reportEvery,
+    validation: data.validation && { data: data.validation, ...validation },
+    earlyStopping,
+    directory: folder,
+    checkpoint,
+    resume,
+    statistics,
+    configuration: config,
+  };
+}
+
+/** What is said at the end of a training that was not interrupted. */
+function conclusion({ folder }: Plan, { stoppedBy, index, best }: FitResult): string {
+  const path = (name: keyof typeof runFiles) => join(folder, runFiles[name]);
+  if (stoppedBy === 'not-finite') {
+    const what = `training has ended at step ${index}, as \`--on-nan stop\` says`;
+    throw new BnLstmError('ERR_BNLSTM_NOT_FINITE', `${what}; see ${path('history')}`);
+  }
+  const result = best
+    ? `Best validation at step ${best.index}: loss ${best.loss.toPrecision(4)}\n`
+    : '';
+  return `${result}Saved as ${path('model')}; see ${path('report')}, or \`bnlstm evaluate ${folder}\``;
+}
+
+/** Trains while the terminal is looked after: progress, records, signals. */
+async function attend(plan: Plan, model: Model, json: boolean): Promise<void> {
+  const progress = new Progress(process.stdout, plan.total);
+  const trainer = makeTrainer(plan, model);
+  if (!json) progress.note(heading(plan, model));
+  const interrupt = onInterrupt(
+    () => say('Finishing the step and saving; once more ends at once.'),
+    ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGPIPE'],
+  );
+  const say = (text: string) => {
+    // Ctrl+C may have ended the reader of a pipe too.
+    const pipeIsGone = interrupt.signal.aborted && !process.stdout.isTTY;
+    if (json || pipeIsGone) console.error(text);
+    else progress.note(text);
+  };
+  const onRecord = async (record: HistoryRecord) => {
+    // The folder is ours by now.
+    if (record.type === 'start') await writeRunConfig(plan.folder, plan.config);
+    if (json) process.stdout.write(`${JSON.stringify(record)}\n`);
+    else progress.record(record);
+  };
+  const erase = () => progress.erase();
+  process.on('exit', erase); // also at the second signal
+  try {
+    const { signal } = interrupt;
+    const options = { ...fitOptions(plan), onRecord, signal };
+    const result = await trainer.fit(plan.data.train, options);
+    if (!json) progress.finish();
+    if (result.stoppedBy === 'aborted') {
+      const { index, checkpoint } = result;
+      const goOn = `go on with \`bnlstm train --resume ${plan.folder}\``;
+      say(`Stopped after step ${index}; saved as ${checkpoint}: ${goOn}`);
+      process.exitCode = interruptCodes[signal.reason as InterruptSignal];
+    } else say(conclusion(plan, result));
+  } finally {
+    erase();
+    process.removeListener('exit', erase);
+    interrupt.dispose();
+  }
+}
+
+/** `bnlstm train` */
+export async function runTraining(kind: string | undefined, values: FlagValues): Promise<void> {
+  const plan = await planRun(kind, values);
+  const model = await makeModel(plan.config, plan.task);
+  try {
+    await attend(plan, model, values.json === true);
+  } finally {
+    await model.dispose();
+  }
+}
