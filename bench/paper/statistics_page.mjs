@@ -6,10 +6,10 @@ import { table } from './learning_page.mjs';
 /** @typedef {{ steps: number, tables: Record<string, Settling> }} SettlingRun */
 
 const names = {
-  recurrentMean: { label: 'mean of h Wh', color: '#86b6ef' },
-  recurrentVar: { label: 'variance of h Wh', color: '#2a78d6' },
-  cellMean: { label: 'mean of c', color: '#eda27f' },
-  cellVar: { label: 'variance of c', color: '#d9622b' },
+  recurrentMean: { label: 'h Wh, mean', color: '#86b6ef' },
+  recurrentVar: { label: 'h Wh, var.', color: '#2a78d6' },
+  cellMean: { label: 'c, mean', color: '#eda27f' },
+  cellVar: { label: 'c, var.', color: '#d9622b' },
 };
 const steps = [2, 3, 6, 11, 16, 21, 31, 51, 101];
 
@@ -38,7 +38,7 @@ export function statistics(recall, pmnist, mnist) {
     },
     y: {
       label: 'distance from the end, relative to step 1',
-      range: /** @type {const} */ ([0, 1.2]),
+      range: /** @type {const} */ ([0, 1]),
       ticks: [0, 0.2, 0.4, 0.6, 0.8, 1],
     },
     series: Object.entries(names).map(([name, { label, color }]) => ({
