@@ -24,7 +24,10 @@ async function newest(name) {
 
 /** @type {Record<string, (...of: any[]) => Section>} */
 const sections = { mnist, gamma, 'recall-gamma': recall, 'gradient-flow': flow, statistics };
-const sources = { mnist: ['mnist', 'pmnist'], statistics: ['statistics', 'statistics-pmnist'] };
+const sources = {
+  mnist: ['mnist', 'pmnist'],
+  statistics: ['statistics', 'statistics-pmnist', 'statistics-mnist'],
+};
 
 const readme = new URL('README.md', here);
 let page = await readFile(readme, 'utf8');

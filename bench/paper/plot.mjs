@@ -18,7 +18,7 @@
 /** @typedef {{ title: string, x: Axis, y: Axis, series: readonly Series[] }} Panel */
 
 const [panelWidth, panelHeight] = [430, 304];
-const margin = { left: 52, right: 74, top: 48, bottom: 44 };
+const margin = { left: 52, right: 84, top: 48, bottom: 44 };
 
 const style = `
   text { font: 12px system-ui, sans-serif; fill: #52514e }
@@ -73,10 +73,15 @@ function labels(series, at) {
     .filter(({ label, points }) => label && points.length > 0)
     .map(({ label, points }) => ({ label, place: at(points[points.length - 1]) }))
     .sort((a, b) => a.place[1] - b.place[1]);
-  let last = Number.NEGATIVE_INFINITY;
-  return ends.map(({ label, place: [x, y] }) => {
-    last = Math.max(y, last + 14);
-    return `<text x="${short(x + 8)}" y="${short(last + 4)}">${escaped(label ?? '')}</text>`;
+  const line = 14;
+  const heights = ends.map(({ place }) => place[1]);
+  for (const [k, height] of heights.entries()) {
+    if (k > 0) heights[k] = Math.max(height, heights[k - 1] + line);
+  }
+  const bottom = panelHeight - margin.bottom;
+  return ends.map(({ label, place }, k) => {
+    const height = Math.min(heights[k], bottom - line * (ends.length - 1 - k));
+    return `<text x="${short(place[0] + 8)}" y="${short(height + 4)}">${escaped(label ?? '')}</text>`;
   });
 }
 

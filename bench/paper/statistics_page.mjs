@@ -6,16 +6,20 @@ import { table } from './learning_page.mjs';
 /** @typedef {{ steps: number, tables: Record<string, Settling> }} SettlingRun */
 
 const names = {
-  recurrentMean: { label: 'mean of h Wh', color: '#86b6ef' },
-  recurrentVar: { label: 'variance of h Wh', color: '#2a78d6' },
-  cellMean: { label: 'mean of c', color: '#eda27f' },
-  cellVar: { label: 'variance of c', color: '#d9622b' },
+  recurrentMean: { label: 'h Wh, mean', color: '#86b6ef' },
+  recurrentVar: { label: 'h Wh, var.', color: '#2a78d6' },
+  cellMean: { label: 'c, mean', color: '#eda27f' },
+  cellVar: { label: 'c, var.', color: '#d9622b' },
 };
 const steps = [2, 3, 6, 11, 16, 21, 31, 51, 101];
 
-/** @param {{ runs: readonly object[] }} recall @param {{ runs: readonly object[] }} pmnist */
-export function statistics(recall, pmnist) {
-  const [of, other] = [recall, pmnist].map(({ runs }) => /** @type {SettlingRun} */ (runs[0]));
+/** @typedef {{ runs: readonly object[] }} Measured */
+
+/** @param {Measured} recall @param {Measured} pmnist @param {Measured} mnist */
+export function statistics(recall, pmnist, mnist) {
+  const [symbols, permuted, scanline] = [recall, pmnist, mnist].map(
+    ({ runs }) => /** @type {SettlingRun} */ (runs[0]),
+  );
   const range = (/** @type {SettlingRun} */ { tables }, /** @type {number} */ step) => {
     const values = Object.values(tables).map(({ distance }) => distance[step - 1]);
     if (values.some((value) => value === undefined)) return '';
@@ -34,7 +38,7 @@ export function statistics(recall, pmnist) {
     },
     y: {
       label: 'distance from the end, relative to step 1',
-      range: /** @type {const} */ ([0, 1.2]),
+      range: /** @type {const} */ ([0, 1]),
       ticks: [0, 0.2, 0.4, 0.6, 0.8, 1],
     },
     series: Object.entries(names).map(([name, { label, color }]) => ({
@@ -48,9 +52,15 @@ export function statistics(recall, pmnist) {
   });
   return {
     tables: table(
-      ['step', 'permuted MNIST', 'recall task', 'paper, Penn Treebank'],
-      steps.map((step) => [`${step}`, range(other, step), range(of, step), published(step)]),
+      ['step', 'permuted MNIST', 'MNIST', 'recall task', 'paper, Penn Treebank'],
+      steps.map((step) => [
+        `${step}`,
+        range(permuted, step),
+        range(scanline, step),
+        range(symbols, step),
+        published(step),
+      ]),
     ),
-    panels: [panel('Permuted MNIST', other), panel('The recall task', of)],
+    panels: [panel('Permuted MNIST', permuted), panel('The recall task', symbols)],
   };
 }

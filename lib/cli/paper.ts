@@ -49,18 +49,22 @@ export async function runPaper(options: PaperOptions): Promise<void> {
   const head = heading(experiment, choice);
   if ('measure' in experiment) {
     await writeResults(out, { ...head, runs: await experiment.measure(choice, say) });
+    say(`Results are in ${out}.`);
     return;
   }
   const { dir, name: stem } = parse(out);
   const budget = choice.budget === undefined ? [] : [AbortSignal.timeout(60_000 * choice.budget)];
+  const ending = AbortSignal.any([...(signal ? [signal] : []), ...budget]);
   await learn(experiment, {
     choice,
     folder: join(dir, stem),
     resume,
-    signal: AbortSignal.any([...(signal ? [signal] : []), ...budget]),
+    signal: ending,
     say,
     save: (runs) => writeResults(out, { ...head, runs }),
   });
+  const more = ending.aborted ? '; with --resume, training goes on' : '';
+  say(`Results are in ${out}${more}.`);
 }
 
 /** Minutes: timers are of 31 bits of milliseconds. */

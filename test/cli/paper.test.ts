@@ -164,12 +164,12 @@ describe('runPaper', () => {
     const results = JSON.parse(await readFile(join(folder, 'deep', 'out.json'), 'utf8'));
     expect(results).toMatchObject({
       ...{ experiment: 'statistics', seed: 1, choice: { iterations: 2, limit: 128 } },
-      settings: { hidden: 48, steps: 60 },
       machine: { node: process.version, threads: expect.any(Number) },
       version: expect.stringMatching(/^\d/),
       date: expect.stringMatching(/^\d{4}-/),
     });
-    const [{ steps, status, tables }] = results.runs;
+    const [{ of, settings, steps, status, tables }] = results.runs;
+    expect([of, settings.hidden]).toEqual(['the recall task', 48]);
     expect([steps, status]).toEqual([60, 'fresh']);
     for (const name of ['recurrentMean', 'recurrentVar', 'cellMean', 'cellVar']) {
       expect(tables[name].distance).toHaveLength(60);

@@ -124,7 +124,9 @@ class Learner {
   async #open(): Promise<Opened> {
     const data = await this.run.data();
     const model = await this.run.model();
-    return { data, model, trainer: model.trainer(this.run.training) };
+    // A net that diverges is a result, and the other runs go on.
+    const trainer = model.trainer({ ...this.run.training, onNaN: 'stop' });
+    return { data, model, trainer };
   }
 
   #say(record: HistoryRecord): void {

@@ -71,7 +71,6 @@ export function mnistTraining(decay: number = mnistSettings.decay): TrainerOptio
     loss: crossEntropy(),
     optimizer: rmsprop({ learningRate, decay }),
     clipNorm,
-    onNaN: 'stop',
   };
 }
 

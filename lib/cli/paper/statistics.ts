@@ -4,6 +4,7 @@
  * sequence are alike; so are they in the recall task, after its first symbol. In scanline order
  * MNIST is not: what changes with the picture's lines then shows as well.
  */
+import { basename } from 'node:path';
 import { type LayerStatistics, load, type Model } from '../../index.js';
 import type { Choice, Measurement } from './experiment.js';
 import { recallData, recallModel, recallSettings, recallTraining } from './recall.js';
@@ -57,7 +58,7 @@ async function recallNet({ seed, device, threads, limit, ...choice }: Choice): P
 export const statisticsOverTime: Measurement = {
   name: 'statistics',
   summary: 'How population statistics settle over time: of the recall task, or of a saved model',
-  settings: recallSettings,
+  settings: {},
   async measure(choice, say) {
     const { model: path, device, threads } = choice;
     const model = path ? await load(path, { device, threads }) : await recallNet(choice);
@@ -70,7 +71,9 @@ export const statisticsOverTime: Measurement = {
           const values = at.map((step) => `${distance[step - 1].toFixed(3)} (${step})`);
           say(`${name}: distance from the last step, by step: ${values.join(', ')}`);
         }
-        return { layer: layer.layer, steps: layer.maxSteps, status, tables };
+        const of = path ? basename(path) : 'the recall task';
+        const settings = path ? undefined : recallSettings;
+        return { of, settings, layer: layer.layer, steps: layer.maxSteps, status, tables };
       });
     } finally {
       await model.dispose();
