@@ -46,7 +46,7 @@ export interface TrainingRecord {
  * @throws ERR_BNLSTM_ARGUMENT, SyntaxError
  */
 export function parseRecord(text: string): TrainingRecord {
-  const record = object(JSON.parse(text) as TrainingRecord, 'training');
+  const record = check.object(JSON.parse(text) as TrainingRecord, 'training');
   const whole = (value: unknown, name: string, min = 0) => check.integer(value, name, { min });
   whole(record.steps, 'training: steps');
   whole(record.cursor?.epoch, 'training: cursor.epoch', 1);
@@ -55,17 +55,17 @@ export function parseRecord(text: string): TrainingRecord {
   whole(record.carriedRows, 'training: carriedRows');
   check.string(record.version, 'training: version');
   check.string(record.device, 'training: device');
-  if (record.plan !== null) checkPlan(object(record.plan, 'training: plan'));
+  if (record.plan !== null) checkPlan(check.object(record.plan, 'training: plan'));
   if (!Array.isArray(record.norms)) {
     throw check.argumentError('training: norms', 'an array', check.show(record.norms));
   }
-  object(record.trainer, 'training: trainer');
+  check.object(record.trainer, 'training: trainer');
   if (record.loop !== null) {
-    const { begin, options, historyBytes, seconds, validationDue } = object(
+    const { begin, options, historyBytes, seconds, validationDue } = check.object(
       record.loop,
       'training: loop',
     );
-    object(options, 'training: loop.options');
+    check.object(options, 'training: loop.options');
     whole(begin?.steps, 'training: loop.begin.steps');
     whole(begin?.epoch, 'training: loop.begin.epoch', 1);
     whole(historyBytes, 'training: loop.historyBytes');
@@ -76,7 +76,7 @@ export function parseRecord(text: string): TrainingRecord {
 }
 
 function checkPlan({ shape, ops, recompute }: StepPlanRecord): void {
-  const { size, steps, lengths } = object(shape, 'training: plan.shape');
+  const { size, steps, lengths } = check.object(shape, 'training: plan.shape');
   const extent = { min: 1, max: 2 ** 24 };
   check.integer(size, 'training: plan.shape.size', extent);
   check.integer(steps, 'training: plan.shape.steps', extent);
@@ -84,9 +84,4 @@ function checkPlan({ shape, ops, recompute }: StepPlanRecord): void {
   checkRecompute(recompute, 'training: plan');
   if (!Array.isArray(ops))
     throw check.argumentError('training: plan.ops', 'an array', check.show(ops));
-}
-
-function object<T>(value: T, name: string): T {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
-  throw check.argumentError(name, 'an object', check.show(value));
 }
