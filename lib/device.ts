@@ -75,6 +75,16 @@ export function probeDevices(): DeviceProbe {
   return describeProbe(native().probe());
 }
 
+/**
+ * What kind of device a name stands for: a GPU by its model, whichever number it has, or the CPU with
+ * its instruction set. On the same kind the same program gives the same bits.
+ */
+export function deviceModel(name: string): string {
+  const number = /^cuda:(\d+)$/.exec(name)?.[1];
+  const gpu = number === undefined ? undefined : native().probe().cuda.gpus[Number(number)];
+  return gpu ? `cuda, ${gpu.name}` : name;
+}
+
 /** What a stream is opened with. */
 export interface DeviceChoice {
   /** A device by name, or 'auto'. */

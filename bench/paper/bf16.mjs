@@ -11,15 +11,8 @@ import { parseArgs } from 'node:util';
 import { Contestant, recentIterations, settings } from '../../lib/cli/demo/contestant.js';
 import { Progress } from '../../lib/cli/demo/progress.js';
 import { trainInTurns } from '../../lib/cli/demo/training.js';
-import {
-  bnLstm,
-  lastStep,
-  linear,
-  mnist,
-  paperInit,
-  sequential,
-  VERSION,
-} from '../../lib/index.js';
+import { mnistModel } from '../../lib/cli/paper/mnist.js';
+import { mnist, VERSION } from '../../lib/index.js';
 import { machineFacts as basicFacts } from '../../lib/machine.js';
 import { native } from '../../lib/native.js';
 import { machineFacts } from '../speed/machine.mjs';
@@ -46,12 +39,8 @@ const seeds = values.seeds.split(',').map(Number);
 
 /** @param {Setting} setting */
 async function contestant({ dtype, seed, device }) {
-  const { hidden, steps, gammaInit, initialNoise } = settings;
-  const model = await sequential({ features: 1, device, threads, seed, dtype }, [
-    bnLstm({ hidden, maxSteps: steps, gammaInit, initialNoise, ...paperInit('mnist') }),
-    lastStep(),
-    linear(10),
-  ]);
+  const placed = { device, threads, seed, dtype };
+  const model = await mnistModel({ model: 'bn-lstm', order: 'scanline' }, placed);
   return new Contestant(`${dtype}, seed ${seed}, ${model.device}`, true, model);
 }
 

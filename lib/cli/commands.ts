@@ -5,6 +5,7 @@ import { demo } from './demo.js';
 import { doctor } from './doctor.js';
 import { evaluate } from './evaluate.js';
 import { inspect } from './inspect.js';
+import { paper } from './paper.js';
 import { predict } from './predict.js';
 import { report } from './report.js';
 import { train } from './train.js';
@@ -16,6 +17,7 @@ export const commands: readonly Command[] = [
   predict,
   inspect,
   report,
+  paper,
   benchCpu,
   benchGpu,
   doctor,

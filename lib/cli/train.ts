@@ -1,5 +1,6 @@
+import { argumentError, show } from '../check.js';
 import type { Command } from './command.js';
-import { trainFlags } from './train/flags.js';
+import { type FlagValues, trainFlags } from './train/flags.js';
 
 const options = {
   out: {
@@ -15,8 +16,8 @@ const options = {
 
 const details = `
 Examples:
-  bnlstm train mnist --pixel-order permuted --epochs 20 --out runs/pmnist
-  bnlstm train csv --train train.csv --validation-share 0.1 --sequence id --target label
+  bnlstm train mnist --order permuted --epochs 20 --out runs/pmnist
+  bnlstm train csv train.csv --validation-share 0.1 --sequence id --target label
   bnlstm train npy --inputs x.npy --targets y.npy --hidden 64 --layers 2 --patience 5
   bnlstm train --config run.json --seed 2
   bnlstm train --resume runs/pmnist --epochs 30
@@ -29,14 +30,21 @@ Ctrl+C finishes the step, saves, and says how to go on; a second one ends at onc
 Exit codes: 0 the training has ended; 1 an error, told in one line; 130 interrupted by Ctrl+C,
 143 by SIGTERM, 129 by a closed terminal, 141 by a closed pipe (saved, unless it came twice).`;
 
+/** A file behind the kind is that of `--train`. */
+function withFile(values: FlagValues, file: string | undefined): FlagValues {
+  if (file === undefined) return values;
+  if (values.train === undefined) return { ...values, train: file };
+  throw argumentError('--train', 'none beside the file behind the kind', show(values.train));
+}
+
 export const train: Command<typeof options> = {
   name: 'train',
-  operands: '[kind]',
+  operands: '[kind] [file]',
   summary: 'Train a model on mnist, csv or npy data',
   details,
   options,
-  run: async (values, [kind]) => {
+  run: async (values, [kind, file]) => {
     const { runTraining } = await import('./train/run.js');
-    await runTraining(kind, values);
+    await runTraining(kind, withFile(values, file));
   },
 };

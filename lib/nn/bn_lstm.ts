@@ -21,7 +21,7 @@ export interface BnLstmOptions extends RecurrentOptions {
   readonly lengthStatistics?: 'valid' | 'all' | undefined;
   /** Added to variances, inside the root. Default 1e-5. */
   readonly eps?: number | undefined;
-  /** Initial value of all gammas. Default 0.1: with 1 gradients vanish (docs/paper.md §2). */
+  /** Initial value of all gammas. Default 0.1: from 1 a net learns much slower (docs/paper.md §2). */
   readonly gammaInit?: number | undefined;
   /**
    * Standard deviation of Gaussian noise on the initial hidden state, wherever batch statistics are

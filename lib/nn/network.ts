@@ -42,6 +42,8 @@ export class Network {
   readonly output: Spec;
   readonly seed: number;
   readonly dtype: FloatType;
+  /** Products of f32 may be rounded to TF32. */
+  readonly tf32: boolean;
   readonly layers: readonly Layer[];
   readonly blueprint: Blueprint;
   readonly parameters: Parameters;
@@ -75,7 +77,7 @@ export class Network {
   private constructor(
     stream: NativeStream,
     reason: string,
-    { input, layers, seed, dtype, approve }: NetworkOptions,
+    { input, layers, seed, dtype, tf32 = false, approve }: NetworkOptions,
   ) {
     this.stream = stream;
     this.deviceReason = reason;
@@ -83,6 +85,7 @@ export class Network {
     this.layers = layers;
     this.seed = seed;
     this.dtype = dtype;
+    this.tf32 = tf32;
     const builder = new Builder(stream, dtype);
     let spec = input;
     this.#built = layers.map((layer, index) => {

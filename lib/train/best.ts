@@ -46,16 +46,9 @@ export class Best {
     return this.#snapshot;
   }
 
-  /**
-   * Whether a result is better than all before it. One that is not finite never is.
-   * @throws ERR_BNLSTM_ARGUMENT where accuracy is to be monitored and there is none
-   */
+  /** Whether a result is better than all before it. One that is not finite never is. */
   isBetter(result: BestResult, { monitor, minDelta }: Monitor): boolean {
-    const value = result[monitor];
-    if (value === undefined) {
-      const expected = "'loss', as the model's loss has no classes";
-      throw check.argumentError('fit: earlyStopping.monitor', expected, check.show(monitor));
-    }
+    const value = result[monitor] ?? Number.NaN;
     const best = this.#result?.[monitor];
     if (best === undefined || !Number.isFinite(value)) return Number.isFinite(value);
     return monitor === 'loss' ? value < best - minDelta : value > best + minDelta;
@@ -95,14 +88,19 @@ export class Best {
   restore(record: BestRecord, snapshot: (status: string) => Snapshot): void {
     const keys = ['result', 'waited', 'last', 'status'];
     const { result, waited, last, status } = check.options(record, 'training: best', keys);
-    if (result !== null) {
-      check.integer(result?.index, 'training: best.result.index', { min: 0 });
-      check.number(result.loss, 'training: best.result.loss');
-    }
-    if (last !== null) check.integer(last?.index, 'training: best.last.index', { min: 0 });
+    if (result !== null) checkResult(result, 'training: best.result');
+    // A loss that is not finite is null in JSON.
+    const lastOne = last && { ...last, loss: (last.loss as number | null) ?? Number.NaN };
+    if (lastOne) checkResult({ ...lastOne, loss: 0 }, 'training: best.last');
     this.#result = result ?? undefined;
     this.#waited = check.integer(waited, 'training: best.waited', { min: 0 });
-    this.#last = last ?? undefined;
+    this.#last = lastOne ?? undefined;
     this.#snapshot = status === null ? undefined : snapshot(status);
   }
+}
+
+function checkResult({ index, loss, accuracy }: BestResult, name: string): void {
+  check.integer(index, `${name}.index`, { min: 0 });
+  check.number(loss, `${name}.loss`);
+  if (accuracy !== undefined) check.number(accuracy, `${name}.accuracy`, { min: 0, max: 1 });
 }

@@ -4,10 +4,11 @@
  * those over. docs/files.md names everything.
  */
 import * as check from '../check.js';
-import type { DataCursor } from '../data/source.js';
+import { deviceModel } from '../device.js';
 import { BnLstmError } from '../errors.js';
 import type { Tensor } from '../io/safetensors.js';
-import type { SavedState } from '../nn/carried_state.js';
+import { maxFirstStep, type SavedState } from '../nn/carried_state.js';
+import type { Network } from '../nn/network.js';
 import {
   configOf,
   type FileContent,
@@ -17,41 +18,12 @@ import {
 } from '../nn/network_file.js';
 import type { StatisticsStatus } from '../nn/population_status.js';
 import { putSnapshot, takeSnapshot } from '../nn/snapshot.js';
-import type { ScheduleState } from '../optim/schedule.js';
-import { Best, type BestRecord } from './best.js';
+import { VERSION } from '../version.js';
+import { Best } from './best.js';
+import { planOf } from './step_plan.js';
 import type { Stepper } from './stepper.js';
+import { type LoopRecord, parseRecord, type TrainingRecord } from './training_record.js';
 import { stateSlots } from './training_step.js';
-
-/** What only a loop knows, beside the trainer. */
-export interface LoopRecord {
-  /** What results depend on, of the loop's options. */
-  readonly options: Readonly<Record<string, unknown>>;
-  /** Where the trainer was when the run began. */
-  readonly begin: { readonly steps: number; readonly epoch: number };
-  readonly best: BestRecord;
-  /** A validation is due before the next step. */
-  readonly validationDue: boolean;
-  /** Of the history's file, in bytes. */
-  readonly historyBytes: number;
-  /** Wall time of the run so far. */
-  readonly seconds: number;
-}
-
-/** The metadata `training`. */
-export interface TrainingRecord {
-  /** Of the trainer: what results depend on. */
-  readonly trainer: Readonly<Record<string, unknown>>;
-  readonly device: string;
-  readonly steps: number;
-  readonly cursor: DataCursor;
-  readonly skippedInRow: number;
-  /** Gradient norms of the last steps; null: not finite. */
-  readonly norms: readonly (number | null)[];
-  readonly schedule: ScheduleState | null;
-  /** Of carried state: rows that there is room for. */
-  readonly carriedRows: number;
-  readonly loop: LoopRecord | null;
-}
 
 const stateName = `${trainingPrefix}state`;
 const slotName = (index: number) => `${trainingPrefix}optimizer.${index}`;
@@ -84,7 +56,9 @@ export async function makeCheckpoint(
   }
   const record: TrainingRecord = {
     trainer: stepper.config,
-    device: network.stream.device,
+    version: VERSION,
+    device: computedOn(network),
+    plan: stepper.plan ?? null,
     steps: stepper.steps,
     cursor: stepper.cursor,
     skippedInRow: saved.skippedInRow,
@@ -98,6 +72,8 @@ export async function makeCheckpoint(
 
 /** A checkpoint that was read and fits; nothing has been changed yet. */
 export interface ReadyCheckpoint {
+  /** What training can go on in spite of. */
+  readonly warnings: readonly string[];
   readonly loop: LoopRecord | undefined;
   readonly best: Best;
   /** Puts it into network and trainer. */
@@ -133,8 +109,9 @@ export function checkCheckpoint(
       ),
       carried: savedState(stepper, tensors, record.carriedRows),
       skippedInRow: record.skippedInRow,
-      norms: record.norms.map((norm) => norm ?? Number.NaN),
+      norms: record.norms.map((norm) => (typeof norm === 'number' ? norm : Number.NaN)),
       schedule: stepper.checkSchedule(record.schedule),
+      shape: record.plan?.shape,
     };
     const best = new Best();
     if (record.loop) {
@@ -143,12 +120,17 @@ export function checkCheckpoint(
       );
     }
     const restore = async () => {
+      const restoring = stepper.restore(saved);
       network.attempts = attempts;
       stepper.steps = record.steps;
       stepper.cursor = record.cursor;
-      await Promise.all([putSnapshot(network, snapshot), stepper.restore(saved)]);
+      await Promise.all([restoring, putSnapshot(network, snapshot)]);
     };
-    return { loop: record.loop ?? undefined, best, restore };
+    const warnings =
+      record.version === VERSION
+        ? []
+        : [`${path}: written by bnlstm ${record.version}, not ${VERSION}: bits may differ`];
+    return { warnings, loop: record.loop ?? undefined, best, restore };
   } catch (cause) {
     // What would be a user's mistake elsewhere is one of the file here.
     const itsFault =
@@ -158,6 +140,11 @@ export function checkCheckpoint(
     if (!itsFault) throw cause;
     throw new BnLstmError('ERR_BNLSTM_FORMAT', `${path}: ${(cause as Error).message}`, { cause });
   }
+}
+
+/** What the bits of results are those of. */
+function computedOn({ stream, tf32 }: Network): string {
+  return deviceModel(stream.device) + (tf32 ? ', TF32' : '');
 }
 
 /** Where results could not be those of a run that was never interrupted. */
@@ -178,50 +165,20 @@ function refuseDifferences(
   for (const key of ['input', 'seed', 'dtype'] as const) compare(key, here[key], there[key]);
   const count = Math.max(here.layers.length, there.layers?.length ?? 0);
   for (let i = 0; i < count; i++) compare(`layer ${i}`, here.layers[i], there.layers?.[i]);
-  compare('device', network.stream.device, record.device);
+  compare('device', computedOn(network), record.device);
+  if (record.plan) {
+    const { shape, ops, recompute } = record.plan;
+    compare('plan', planOf(network, shape, recompute).ops, ops);
+  }
   const keys = new Set([...Object.keys(stepper.config), ...Object.keys(record.trainer)]);
   for (const key of keys) compare(`trainer: ${key}`, stepper.config[key], record.trainer[key]);
-  throwDifferences(path, differences);
+  if (differences.length > 0) throw otherTraining(path, differences);
 }
 
-/** @throws ERR_BNLSTM_CHECKPOINT if there are any */
-export function throwDifferences(path: string, differences: readonly string[]): void {
-  if (differences.length === 0) return;
+/** Tells what a checkpoint was made with, and what it is to be used with. */
+export function otherTraining(path: string, differences: readonly string[]): BnLstmError {
   const list = differences.join('; ');
-  throw new BnLstmError('ERR_BNLSTM_CHECKPOINT', `${path}: made with something else: ${list}`);
-}
-
-function parseRecord(text: string): TrainingRecord {
-  const record = object(JSON.parse(text) as TrainingRecord, 'training');
-  const whole = (value: unknown, name: string, min = 0) => check.integer(value, name, { min });
-  whole(record.steps, 'training: steps');
-  whole(record.cursor?.epoch, 'training: cursor.epoch', 1);
-  whole(record.cursor?.batches, 'training: cursor.batches');
-  whole(record.skippedInRow, 'training: skippedInRow');
-  whole(record.carriedRows, 'training: carriedRows');
-  check.string(record.device, 'training: device');
-  if (!Array.isArray(record.norms)) {
-    throw check.argumentError('training: norms', 'an array', check.show(record.norms));
-  }
-  object(record.trainer, 'training: trainer');
-  if (record.loop !== null) {
-    const { begin, options, historyBytes, seconds, validationDue } = object(
-      record.loop,
-      'training: loop',
-    );
-    object(options, 'training: loop.options');
-    whole(begin?.steps, 'training: loop.begin.steps');
-    whole(begin?.epoch, 'training: loop.begin.epoch', 1);
-    whole(historyBytes, 'training: loop.historyBytes');
-    check.number(seconds, 'training: loop.seconds', { min: 0 });
-    check.boolean(validationDue, 'training: loop.validationDue');
-  }
-  return record;
-}
-
-function object<T>(value: T, name: string): T {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
-  throw check.argumentError(name, 'an object', check.show(value));
+  return new BnLstmError('ERR_BNLSTM_CHECKPOINT', `${path}: made with something else: ${list}`);
 }
 
 function checkStatus(value: unknown, name: string): StatisticsStatus {
@@ -251,7 +208,7 @@ function savedState(
     const expected = `Int32Array of at most ${rows}`;
     throw check.argumentError(`tensor ${carriedStepsName}`, expected, check.show(steps));
   }
-  check.elements(steps, `tensor ${carriedStepsName}`, 0, 2 ** 30);
+  check.elements(steps, `tensor ${carriedStepsName}`, -1, maxFirstStep);
   const count = stepper.memory.carried('resume').valuesFor(rows);
   return { rows, steps, values: numbers(tensors, carriedName, Float32Array, count) };
 }

@@ -1,26 +1,34 @@
-import { argumentError } from '../check.js';
+import { basename } from 'node:path';
 import type { DataSource } from '../data/source.js';
 import type { BnLstmError } from '../errors.js';
 import { evaluate } from '../infer/evaluate.js';
-import type { HistoryRecord, ValidationRecord } from '../io/history.js';
+import type { EndRecord, HistoryRecord, ValidationRecord } from '../io/history.js';
 import { networkFile } from '../nn/network_file.js';
 import { putSnapshot, takeSnapshot } from '../nn/snapshot.js';
 import { Best } from './best.js';
 import {
   checkCheckpoint,
-  type LoopRecord,
   makeCheckpoint,
+  otherTraining,
   type ReadyCheckpoint,
-  throwDifferences,
 } from './checkpoint.js';
 import { estimateStatistics } from './estimate_statistics.js';
-import { type CheckedFitOptions, decisiveOptions, type FitResult } from './fit_options.js';
+import {
+  type CheckedFitOptions,
+  decisiveOptions,
+  type FitResult,
+  refuseUnmonitored,
+} from './fit_options.js';
 import { lastEpoch, startRecord, stepRecord } from './records.js';
 import { RunFolder } from './run_folder.js';
 import type { Stepper } from './stepper.js';
+import type { LoopRecord } from './training_record.js';
 import { turns } from './turns.js';
 
-type StoppedBy = FitResult['stoppedBy'];
+interface Ending {
+  readonly stoppedBy: FitResult['stoppedBy'];
+  readonly message?: string;
+}
 
 /**
  * One whole training: turns of steps, validations, checkpoints and records between them, and what
@@ -38,45 +46,64 @@ export class Fit {
   #secondsBefore = 0;
   readonly #started = performance.now();
   readonly #warnings: string[] = [];
+  #bestIsBack = false;
 
   constructor(stepper: Stepper, data: DataSource, options: CheckedFitOptions) {
     this.#stepper = stepper;
     this.#data = data;
     this.#options = options;
-    if (stepper.options.optimizer.schedule?.observe && options.validation === undefined) {
-      throw argumentError('fit: validation', 'data for the schedule to listen to', 'none');
-    }
+    refuseUnmonitored(options, stepper.options);
     stepper.beginRun();
     this.#begin = { steps: stepper.steps, epoch: stepper.cursor.epoch };
   }
 
   async run(): Promise<FitResult> {
     const resumedAt = await this.#open();
-    let stoppedBy: StoppedBy | 'failed' = 'failed';
-    let message: string | undefined;
+    let failed = true;
     try {
-      await this.#tellStart(resumedAt);
-      ({ stoppedBy, message } = await this.#train());
-      stoppedBy = await this.#finish(stoppedBy);
+      const { stoppedBy, message } = await this.#trainToTheEnd(resumedAt);
       await this.#tellEnd(stoppedBy, message);
+      failed = false;
+      const { steps, cursor } = this.#stepper;
+      return {
+        stoppedBy,
+        index: steps,
+        epoch: lastEpoch(cursor),
+        seconds: this.#seconds,
+        best: this.#best.result,
+        validation: this.#best.last,
+        checkpoint: this.#folder?.checkpoint,
+      };
+    } finally {
+      await this.#close(failed);
+    }
+  }
+
+  async #trainToTheEnd(resumedAt: number | undefined): Promise<Ending> {
+    try {
+      await this.#tell(startRecord(this.#stepper, this.#options, resumedAt));
+      return await this.#finish(await this.#train());
     } catch (error) {
       // The first failure is the one to tell.
       await this.#restoreBest().catch(() => {});
-      await this.#tellEnd('failed', (error as Error).message).catch(() => {});
-      await this.#folder?.close().catch(() => {});
+      await this.#tellEnd('failed', messageOf(error)).catch(() => {});
       throw error;
     }
-    await this.#folder?.close();
-    const { steps, cursor } = this.#stepper;
-    return {
-      stoppedBy,
-      index: steps,
-      epoch: lastEpoch(cursor),
-      seconds: this.#seconds,
-      best: this.#best.result,
-      validation: this.#best.last,
-      checkpoint: this.#folder?.checkpoint,
-    };
+  }
+
+  /** A report that cannot be written is no reason to fail; nor is anything after a failure. */
+  async #close(failed: boolean): Promise<void> {
+    try {
+      await this.#folder?.writeReport();
+    } catch (error) {
+      const message = `no report: ${messageOf(error)}`;
+      await this.#tell({ type: 'warning', index: this.#stepper.steps, message }).catch(() => {});
+    }
+    try {
+      await this.#folder?.close();
+    } catch (error) {
+      if (!failed) throw error;
+    }
   }
 
   get #seconds(): number {
@@ -100,9 +127,9 @@ export class Fit {
         await this.#folder.openHistory(0);
         return undefined;
       }
-      await this.#folder.openHistory(checkpoint.loop.historyBytes);
       await checkpoint.restore();
-      this.#stepper.beginRun();
+      await this.#folder.openHistory(checkpoint.loop.historyBytes);
+      this.#warnings.push(...checkpoint.warnings);
       this.#best = checkpoint.best;
       this.#begin = checkpoint.loop.begin;
       this.#validationDue = checkpoint.loop.validationDue;
@@ -118,19 +145,18 @@ export class Fit {
   #check(path: string, checkpoint: ReadyCheckpoint) {
     const { loop } = checkpoint;
     if (loop === undefined) {
-      throwDifferences(path, ['training: expected that of `fit`, got one with `save`']);
-      throw new Error('unreachable');
+      throw otherTraining(path, ['training: expected that of `fit`, got one with `save`']);
     }
     const own = decisiveOptions(this.#options);
     const differences = Object.keys({ ...own, ...loop.options })
       .map((name) => [name, JSON.stringify(loop.options[name]), JSON.stringify(own[name])])
       .filter(([, there, here]) => there !== here)
       .map(([name, there, here]) => `fit: ${name}: expected ${there}, got ${here}`);
-    throwDifferences(path, differences);
+    if (differences.length > 0) throw otherTraining(path, differences);
     return { ...checkpoint, loop };
   }
 
-  async #train(): Promise<{ stoppedBy: StoppedBy; message?: string }> {
+  async #train(): Promise<Ending> {
     const { signal, validation, checkpoint, reportEvery } = this.#options;
     const stepper = this.#stepper;
     const done = () => stepper.steps - this.#begin.steps;
@@ -147,6 +173,7 @@ export class Fit {
       for await (const event of turns(stepper, this.#data, {
         ...this.#options,
         ...this.#remaining,
+        method: 'fit',
         shuffleSeed: this.#options.shuffle ? stepper.network.seed : undefined,
         carried: this.#options.carryState ? stepper.memory.carried('fit') : undefined,
         endsTurn: (steps) => endsTurn(before + steps),
@@ -158,6 +185,7 @@ export class Fit {
           if (notFinite && stepper.options.onNaN === 'stop') {
             return { stoppedBy: 'not-finite', message: notFinite.message };
           }
+          if (event.cut) continue; // the error comes next
         }
         const due = (every: number | undefined) =>
           event.kind === 'epoch' ? every === undefined : isDue(every, done());
@@ -165,6 +193,15 @@ export class Fit {
         await this.#validateIfDue();
         if (this.#outOfPatience) return { stoppedBy: 'early-stopping' };
         if (due(checkpoint.every)) await this.#save();
+      }
+      // Iterations may end within an epoch, or with it.
+      if (
+        validation &&
+        validation.every === undefined &&
+        this.#best.last?.index !== stepper.steps
+      ) {
+        this.#validationDue = true;
+        await this.#validateIfDue();
       }
     } catch (error) {
       if (!signal?.aborted || error !== signal.reason) throw error;
@@ -195,7 +232,10 @@ export class Fit {
     const stepper = this.#stepper;
     const { network } = stepper;
     const reading = { batchSize, limit, carryState, signal };
-    if (statistics === 'population') await this.#estimate();
+    if (statistics === 'population' && !(await this.#estimate())) {
+      this.#validationDue = false;
+      return;
+    }
     const { loss } = stepper.options;
     const measured = await evaluate(network, data, { ...reading, statistics, loss }, undefined);
     const result = {
@@ -213,18 +253,33 @@ export class Fit {
       best,
     };
     const snapshot = best ? await takeSnapshot(network) : undefined;
-    if (snapshot) await this.#folder?.saveBest(networkFile(network, snapshot));
+    if (snapshot) {
+      const best = networkFile(network, snapshot);
+      await this.#write('best.safetensors', async () => this.#folder?.saveBest(best));
+    }
     stepper.observe(measured);
-    this.#best.add(record, snapshot);
+    this.#best.add(record, earlyStopping && snapshot);
     this.#validationDue = false;
     await this.#tell(record);
   }
 
-  /** Population statistics from training data, by the option `statistics`. */
-  async #estimate(): Promise<void> {
+  /**
+   * Population statistics from training data, by the option `statistics`. Batches that training has
+   * passed over are no reason to fail: then there are none, and a warning.
+   */
+  async #estimate(): Promise<boolean> {
     const { statistics, batchSize, signal, carryState } = this.#options;
     const reading = { ...(statistics || { batchSize }), carryState, signal };
-    await estimateStatistics(this.#stepper.network, this.#data, reading);
+    try {
+      await estimateStatistics(this.#stepper.network, this.#data, reading);
+      return true;
+    } catch (error) {
+      const { code, message } = error as BnLstmError;
+      const passedOver = this.#stepper.options.onNaN !== 'throw';
+      if (code !== 'ERR_BNLSTM_NOT_FINITE' || !passedOver) throw error;
+      this.#warnings.push(`no population statistics: ${message}`);
+      return false;
+    }
   }
 
   async #save(): Promise<void> {
@@ -232,8 +287,8 @@ export class Fit {
     const { steps } = this.#stepper;
     if (folder === undefined || folder.has(steps)) return;
     const best = this.#best;
-    try {
-      const path = await folder.save(steps, (historyBytes) => {
+    const path = await this.#write('checkpoint', () =>
+      folder.save(steps, (historyBytes) => {
         const record: LoopRecord = {
           options: decisiveOptions(this.#options),
           begin: this.#begin,
@@ -243,51 +298,50 @@ export class Fit {
           seconds: this.#seconds,
         };
         return makeCheckpoint(this.#stepper, { record, best });
-      });
-      await this.#tell({
-        type: 'checkpoint',
-        index: steps,
-        file: path.slice(folder.path.length + 1),
-      });
+      }),
+    );
+    if (path === undefined) return;
+    await this.#tell({ type: 'checkpoint', index: steps, file: basename(path) });
+  }
+
+  /** Writes a file of the run; what happens if it cannot is for `checkpoint.onError` to say. */
+  async #write<T>(what: string, write: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await write();
     } catch (error) {
-      if (this.#options.checkpoint.onError === 'throw') throw error;
-      const message = `no checkpoint: ${(error as Error).message}`;
-      await this.#tell({ type: 'warning', index: steps, message });
+      if (this.#options.checkpoint.onError === 'throw' || !isOfFiles(error)) throw error;
+      this.#warnings.push(`no ${what}: ${messageOf(error)}`);
+      await this.#tellWarnings();
+      return undefined;
     }
   }
 
   /** What is left to do after training; says how the run ended, now that it has. */
-  async #finish(stoppedBy: StoppedBy): Promise<StoppedBy> {
+  async #finish(ending: Ending): Promise<Ending> {
     await this.#save();
     await this.#restoreBest();
-    if (stoppedBy === 'aborted') return stoppedBy;
+    if (ending.stoppedBy === 'aborted') return ending;
     const { network } = this.#stepper;
     const { statistics, signal } = this.#options;
     try {
       if (statistics !== false && network.population.status !== 'fresh') await this.#estimate();
     } catch (error) {
-      if (signal?.aborted && error === signal.reason) return 'aborted';
-      const { code, message } = error as BnLstmError;
-      // Batches that training has skipped are no reason to fail in the end.
-      if (code !== 'ERR_BNLSTM_NOT_FINITE' || this.#stepper.options.onNaN !== 'skip') throw error;
-      this.#warnings.push(`no population statistics: ${message}`);
+      if (signal?.aborted && error === signal.reason) return { stoppedBy: 'aborted' };
+      throw error;
     }
     await this.#folder?.saveModel(networkFile(network, await takeSnapshot(network)));
-    return stoppedBy;
+    return ending;
   }
 
+  /** Once: what comes after it, such as statistics, must not be undone. */
   async #restoreBest(): Promise<void> {
     const { result, snapshot } = this.#best;
-    if (this.#options.earlyStopping === undefined || snapshot === undefined) return;
-    if (result?.index === this.#stepper.steps) return;
-    await putSnapshot(this.#stepper.network, snapshot);
+    if (this.#bestIsBack || snapshot === undefined) return;
+    this.#bestIsBack = true;
+    if (result?.index !== this.#stepper.steps) await putSnapshot(this.#stepper.network, snapshot);
   }
 
-  async #tellStart(resumedAt: number | undefined): Promise<void> {
-    await this.#tell(startRecord(this.#stepper, this.#options, resumedAt));
-  }
-
-  async #tellEnd(stoppedBy: StoppedBy | 'failed', message: string | undefined): Promise<void> {
+  async #tellEnd(stoppedBy: EndRecord['stoppedBy'], message: string | undefined): Promise<void> {
     const best = this.#best.result;
     await this.#tell({
       type: 'end',
@@ -301,10 +355,29 @@ export class Fit {
   }
 
   async #tell(record: HistoryRecord): Promise<void> {
+    await this.#tellWarnings();
+    try {
+      await this.#folder?.add(record);
+    } catch (error) {
+      if (this.#options.checkpoint.onError === 'throw') throw error;
+      const message = `not in the history: ${messageOf(error)}`;
+      await this.#options.onRecord?.({ type: 'warning', index: this.#stepper.steps, message });
+    }
+    await this.#options.onRecord?.(record);
+  }
+
+  async #tellWarnings(): Promise<void> {
     for (const message of this.#warnings.splice(0)) {
       await this.#tell({ type: 'warning', index: this.#stepper.steps, message });
     }
-    await this.#folder?.add(record);
-    await this.#options.onRecord?.(record);
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function isOfFiles(error: unknown): boolean {
+  const { code } = (error ?? {}) as Partial<BnLstmError>;
+  return code === 'ERR_BNLSTM_IO' || code === 'ERR_BNLSTM_BUSY';
 }

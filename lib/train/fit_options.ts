@@ -2,7 +2,7 @@ import * as check from '../check.js';
 import type { DataSource } from '../data/source.js';
 import type { HistoryRecord, ValidationRecord } from '../io/history.js';
 import { checkDataSource } from '../nn/reading.js';
-import { checkRunOptions, type RunOptions } from './options.js';
+import { type CheckedTrainerOptions, checkRunOptions, type RunOptions } from './options.js';
 
 /** What is read for population statistics. */
 export interface EstimateOptions {
@@ -14,7 +14,7 @@ export interface EstimateOptions {
 
 export interface ValidationOptions {
   readonly data: DataSource;
-  /** Training steps between two validations. Default: one after each epoch. */
+  /** Training steps between two validations. Default: one after each epoch, and at the end. */
   readonly every?: number | undefined;
   /** Rows of a batch. Default: that of training. */
   readonly batchSize?: number | undefined;
@@ -41,7 +41,7 @@ export interface CheckpointOptions {
   readonly every?: number | undefined;
   /** How many are kept, the newest ones. Default 3. */
   readonly keep?: number | undefined;
-  /** What a checkpoint does that cannot be written. Default 'throw'. */
+  /** What happens where a file of the run cannot be written; 'warn' goes on. Default 'throw'. */
   readonly onError?: 'throw' | 'warn' | undefined;
 }
 
@@ -54,8 +54,9 @@ export interface FitOptions extends RunOptions {
   /** Needs `validation`. The best weights with their statistics are put back when training ends. */
   readonly earlyStopping?: EarlyStoppingOptions | undefined;
   /**
-   * The folder of the run, made if it is not there: history.jsonl, checkpoints, best.safetensors
-   * (with `validation`), and at the end model.safetensors; report.html shows the curves.
+   * The folder of the run, made if it is not there: history.jsonl and checkpoints; with `validation`
+   * best.safetensors, the model of the best one, with population statistics if the validation had
+   * them; at the end model.safetensors, and report.html with the curves.
    */
   readonly directory?: string | undefined;
   /** Needs `directory`. */
@@ -161,6 +162,26 @@ export function decisiveOptions(options: CheckedFitOptions): Readonly<Record<str
   const { every, batchSize: rows, limit, statistics } = validation ?? {};
   const validates = validation && { every, batchSize: rows, limit, statistics };
   return { batchSize, shuffle, lastBatch, carryState, validation: validates, earlyStopping };
+}
+
+/** Refuses schedules and early stopping by results that there will not be. */
+export function refuseUnmonitored(
+  options: CheckedFitOptions,
+  { loss, optimizer }: CheckedTrainerOptions,
+): void {
+  const { schedule } = optimizer;
+  if (schedule?.observe && options.validation === undefined) {
+    throw check.argumentError('fit: validation', 'data for the schedule to listen to', 'none');
+  }
+  const monitors = {
+    'earlyStopping.monitor': options.earlyStopping?.monitor,
+    'schedule: monitor': schedule?.config.monitor,
+  };
+  for (const [name, monitor] of Object.entries(monitors)) {
+    if (monitor !== 'accuracy' || loss.kind === 'crossEntropy') continue;
+    const expected = "'loss', as the trainer's loss has no classes";
+    throw check.argumentError(`fit: ${name}`, expected, "'accuracy'");
+  }
 }
 
 function checkValidation(options: ValidationOptions, name: string, trainingBatch: number) {

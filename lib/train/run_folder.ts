@@ -96,20 +96,27 @@ export class RunFolder {
     await writeSafetensors(join(this.path, 'model.safetensors'), tensors, metadata);
   }
 
-  /** Writes the report and gives the folder up. Idempotent. */
+  /** The curves of the history so far, in one page. */
+  async writeReport(): Promise<void> {
+    if (this.#history === undefined) return;
+    await this.#history.sync();
+    const records = await readHistory(this.#history.path);
+    const name = basename(resolve(this.path));
+    await writeReport(join(this.path, 'report.html'), [{ name, records }]);
+  }
+
+  /** Gives the folder up. Idempotent. */
   async close(): Promise<void> {
     const history = this.#history;
     this.#history = undefined;
     try {
-      if (history === undefined) return;
-      await history.sync();
-      await history.close();
-      const records = await readHistory(history.path);
-      await writeReport(join(this.path, 'report.html'), [
-        { name: basename(resolve(this.path)), records },
-      ]);
+      await history?.sync();
     } finally {
-      await this.#checkpoints.close();
+      try {
+        await history?.close();
+      } finally {
+        await this.#checkpoints.close();
+      }
     }
   }
 

@@ -16,6 +16,8 @@ export type Staged<T> =
   | { readonly kind: 'epoch'; readonly cursor: DataCursor };
 
 export interface StagingOptions {
+  /** Of the user, for messages. */
+  readonly method: string;
   readonly batchSize: number;
   readonly lastBatch: LastBatch;
   /** Of the order of each epoch; undefined: the order of the source. */
@@ -67,7 +69,7 @@ export async function* stage<T>(
     if (batches === 0) {
       const size = data.count === undefined ? 'a source' : `${data.count} sequences`;
       const expected = `at least one batch of ${options.batchSize}`;
-      throw check.argumentError('run: data', expected, `${size} that gave none`);
+      throw check.argumentError(`${options.method}: data`, expected, `${size} that gave none`);
     }
     yield { kind: 'epoch', cursor: { epoch: epoch + 1, batches: 0 } };
   }

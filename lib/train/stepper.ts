@@ -1,3 +1,4 @@
+import { argumentError } from '../check.js';
 import type { Batch, DataCursor } from '../data/source.js';
 import { BnLstmError, internalError } from '../errors.js';
 import type { CarriedState, WindowPlace } from '../nn/carried_state.js';
@@ -7,7 +8,7 @@ import { type ParameterGroup, segmentsFor } from '../optim/groups.js';
 import type { ScheduleMetrics, ScheduleState } from '../optim/schedule.js';
 import { ProgramCache } from '../program/cache.js';
 import type { Runner } from '../program/profile.js';
-import type { Arrays } from '../program/program.js';
+import type { Arrays, Program } from '../program/program.js';
 import {
   type FailedBatch,
   type FailedStep,
@@ -16,6 +17,7 @@ import {
 } from './diagnosis.js';
 import { NotFiniteError } from './not_finite_error.js';
 import type { CheckedTrainerOptions } from './options.js';
+import { type PlannedShape, planOf, type StepPlanRecord, shapeOf } from './step_plan.js';
 import { type SavedMemory, TrainingMemory } from './training_memory.js';
 import { nonFiniteSlot, recordTrainingStep, skippedSlot } from './training_step.js';
 import type { StepOutcome } from './turn.js';
@@ -42,6 +44,8 @@ export interface SavedTraining extends SavedMemory {
   /** Gradient norms of the last steps. */
   readonly norms: readonly number[];
   readonly schedule: ScheduleState | undefined;
+  /** Of the last step's batches. */
+  readonly shape: PlannedShape | undefined;
 }
 
 /** What a step is started with. */
@@ -51,14 +55,11 @@ export interface StepInput {
   readonly epoch: number;
 }
 
-/** What the program of a batch depends on, beside its shape. */
-interface BatchPlace {
-  readonly learningRate: number;
-  readonly window: WindowPlace;
-  readonly carried: CarriedState | undefined;
+interface PreparedBatch extends Omit<FailedBatch, 'attempt'> {
+  readonly program: Program;
 }
 
-interface SubmittedBatch extends FailedBatch {
+interface QueuedBatch extends FailedBatch {
   readonly running: Promise<Arrays>;
 }
 
@@ -80,8 +81,8 @@ export class Stepper {
   #norms: number[] = [];
   #skippedInRow = 0;
   #schedule: ScheduleState | undefined;
+  #lastShape: PlannedShape | undefined;
   readonly #running: RunningStep[] = [];
-  #disposed = false;
 
   constructor(network: Network, options: CheckedTrainerOptions) {
     this.network = network;
@@ -105,6 +106,17 @@ export class Stepper {
     };
   }
 
+  /**
+   * Refuses a schedule that listens to validations where there are none.
+   * @throws ERR_BNLSTM_ARGUMENT
+   */
+  refuseListening(method: string): void {
+    const { schedule } = this.options.optimizer;
+    if (schedule?.observe === undefined) return;
+    const expected = 'a schedule that needs no validation, which `fit` alone has';
+    throw argumentError(`${method}: learningRate`, expected, schedule.kind);
+  }
+
   /** Lets the schedule of the learning rate know what a validation has found. */
   observe(metrics: ScheduleMetrics): void {
     const { schedule } = this.options.optimizer;
@@ -126,12 +138,21 @@ export class Stepper {
       skippedInRow: this.#skippedInRow,
       norms: [...this.#norms],
       schedule: this.#schedule,
+      shape: this.#lastShape,
     };
+  }
+
+  /** How the device computes steps, once there was one. */
+  get plan(): StepPlanRecord | undefined {
+    const { recompute } = this.options;
+    return this.#lastShape && planOf(this.network, this.#lastShape, recompute);
   }
 
   /** Takes up what `save` gave; the next run goes on where that one was. */
   async restore(saved: SavedTraining): Promise<void> {
+    void this.memory.arrays; // where there is no room for them nothing has changed yet
     this.#skippedInRow = saved.skippedInRow;
+    this.#lastShape = saved.shape;
     this.#norms = [...saved.norms];
     this.#schedule = saved.schedule;
     this.#resumed = true;
@@ -149,7 +170,6 @@ export class Stepper {
   beginRun(): void {
     const { epoch, batches } = this.cursor;
     if (batches > 0 && !this.#resumed) this.cursor = { epoch: epoch + 1, batches: 0 };
-    this.#resumed = false;
   }
 
   /**
@@ -166,11 +186,13 @@ export class Stepper {
     const index = this.steps + 1;
     const learningRate = this.options.optimizer.rateAt(index, this.#schedule);
     const before = network.parameters.version;
-    const batches = feeds.map((feed, i) => {
-      const window = { first: i === 0, last: i === feeds.length - 1 };
-      return this.#submit(feed, { learningRate, window, carried }, runner);
-    });
+    // All that can be refused is refused before anything is queued.
+    const places = feeds.map((_, i) => ({ first: i === 0, last: i === feeds.length - 1 }));
+    const prepared = feeds.map((feed, i) => this.#prepare(feed, places[i], carried));
+    const batches = prepared.map((batch) => this.#queue(batch, learningRate, runner));
     this.steps = index;
+    this.#resumed = false;
+    this.#lastShape = shapeOf(feeds[0]);
     const after = network.parameters.changed();
     const running = Promise.all(batches.map(({ running }) => running));
     const step: RunningStep = {
@@ -213,13 +235,8 @@ export class Stepper {
     return outcome;
   }
 
-  /** Queues the program of one batch of a step. */
-  #submit(
-    feed: Feed,
-    { learningRate, window, carried }: BatchPlace,
-    runner: Runner,
-  ): SubmittedBatch {
-    const { network } = this;
+  /** The program of one batch of a step, and the place of its chunk. */
+  #prepare(feed: Feed, window: WindowPlace, carried: CarriedState | undefined): PreparedBatch {
     const whole = window.first && window.last;
     const chunk = carried?.next(feed, window);
     const plan = {
@@ -229,16 +246,20 @@ export class Stepper {
       window: whole ? undefined : { ...window, memory: this.memory.window },
     };
     const key = [feed.key, window.first, window.last, carried?.key].join();
-    const program = this.#programs.get(key, () => recordTrainingStep(network, feed, plan));
-    const attempt = ++network.attempts;
+    const program = this.#programs.get(key, () => recordTrainingStep(this.network, feed, plan));
+    if (chunk && !window.last) carried?.advance(chunk, window);
+    return { feed, chunk, program };
+  }
+
+  #queue({ feed, chunk, program }: PreparedBatch, rate: number, runner: Runner): QueuedBatch {
+    const attempt = ++this.network.attempts;
     const running = runner(program, {
       ...feed.inputs,
       ...chunk?.inputs,
       attempt: Int32Array.of(attempt),
-      learningRate: Float32Array.of(learningRate),
+      learningRate: Float32Array.of(rate),
     });
-    network.packed.packed();
-    if (chunk && !window.last) carried?.advance(chunk, window);
+    this.network.packed.packed();
     return { feed, attempt, chunk, running };
   }
 
@@ -284,12 +305,13 @@ export class Stepper {
 
   assertAlive(): void {
     this.network.assertAlive();
-    if (this.#disposed) throw new BnLstmError('ERR_BNLSTM_DISPOSED', 'the trainer was disposed');
+    if (this.memory.disposed) {
+      throw new BnLstmError('ERR_BNLSTM_DISPOSED', 'the trainer was disposed');
+    }
   }
 
   /** Frees the optimizer's state; the network stays. Idempotent. */
   dispose(): void {
-    this.#disposed = true;
     this.#programs.clear();
     this.memory.dispose();
   }

@@ -69,8 +69,10 @@ export class Trainer {
     const stepper = this.#stepper;
     stepper.assertAlive();
     const { shuffle, carryState, reportEvery, ...checked } = checkRunOptions(options);
+    stepper.refuseListening('run');
     return this.#run(checkDataSource(data, 'run: data'), {
       ...checked,
+      method: 'run',
       shuffleSeed: shuffle ? stepper.network.seed : undefined,
       carried: carryState ? stepper.memory.carried('run') : undefined,
       endsTurn: (steps) => steps % reportEvery === 0,
@@ -157,6 +159,7 @@ export class Trainer {
   ): Promise<StepResult> {
     const stepper = this.#stepper;
     stepper.assertAlive();
+    stepper.refuseListening(method);
     const { carryState = false } = check.options(options, method, ['carryState']);
     const carries = check.boolean(carryState, `${method}: carryState`);
     const carried = carries ? stepper.memory.carried(method) : undefined;

@@ -1,3 +1,4 @@
+import { BnLstmError } from '../errors.js';
 import type { NativeArray } from '../native.js';
 import { CarriedState, type SavedState } from '../nn/carried_state.js';
 import type { Network } from '../nn/network.js';
@@ -32,14 +33,19 @@ export class TrainingMemory {
   #window: WindowMemory | undefined;
   /** Where the last step with `carryState` has ended. */
   #carried: CarriedState | undefined;
+  #disposed = false;
 
   constructor(network: Network, options: CheckedTrainerOptions) {
     this.#network = network;
     this.#options = options;
   }
 
-  /** The device's record of training and what the optimizer keeps, all zero at first. */
+  /**
+   * The device's record of training and what the optimizer keeps, all zero at first.
+   * @throws ERR_BNLSTM_DISPOSED: nothing begins at zero again
+   */
   get arrays(): Pick<StepPlan, 'state' | 'slots'> {
+    if (this.#disposed) throw new BnLstmError('ERR_BNLSTM_DISPOSED', 'the trainer was disposed');
     const { stream, blueprint } = this.#network;
     this.#arrays ??= {
       state: stream.array(stateSlots * Int32Array.BYTES_PER_ELEMENT),
@@ -103,7 +109,13 @@ export class TrainingMemory {
     return { optimizer, accumulation, carriedState, total };
   }
 
+  get disposed(): boolean {
+    return this.#disposed;
+  }
+
+  /** Idempotent. */
   dispose(): void {
+    this.#disposed = true;
     this.#arrays?.state.dispose();
     for (const slot of this.#arrays?.slots ?? []) slot.dispose();
     this.#arrays = undefined;

@@ -18,7 +18,12 @@ export interface TurnsOptions extends Omit<StagingOptions, 'accumulate' | 'from'
 }
 
 export type TurnEvent =
-  | { readonly kind: 'steps'; readonly result: StepResult }
+  | {
+      readonly kind: 'steps';
+      readonly result: StepResult;
+      /** The turn did not come to its end: an error follows, and some later step may have failed. */
+      readonly cut: boolean;
+    }
   | { readonly kind: 'epoch'; readonly cursor: DataCursor };
 
 /**
@@ -49,24 +54,21 @@ export async function* turns(
   const mayLead = (item: Item) => !carried && onNaN !== 'skip' && !ends(item);
 
   let turn = new Turn();
-  const take = (): TurnEvent => {
-    const result = turn.result();
-    turn = new Turn();
-    return { kind: 'steps', result };
-  };
+  const taken = (cut: boolean): TurnEvent => ({ kind: 'steps', result: turn.result(), cut });
   try {
     for await (const { item, outcome } of pipeline(staged, start, signal, mayLead)) {
       stepper.cursor = item.cursor;
       if (outcome) turn.add(outcome);
       const stops = outcome?.notFinite !== undefined && onNaN === 'stop';
       if (!ends(item) && !stops) continue;
-      if (turn.steps > 0) yield take();
+      if (turn.steps > 0) yield taken(false);
       if (item.kind === 'epoch') yield { kind: 'epoch', cursor: item.cursor };
       if (stops) return;
+      turn = new Turn(); // its time begins when the consumer is done
     }
   } catch (error) {
-    if (turn.steps > 0) yield take();
+    if (turn.steps > 0) yield taken(true);
     throw error;
   }
-  if (turn.steps > 0) yield take();
+  if (turn.steps > 0) yield taken(false);
 }

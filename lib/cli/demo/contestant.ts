@@ -1,31 +1,9 @@
-import {
-  type Batch,
-  bnLstm,
-  crossEntropy,
-  type DataSource,
-  lastStep,
-  linear,
-  lstm,
-  type Model,
-  type PixelOrder,
-  paperInit,
-  rmsprop,
-  sequential,
-  type Trainer,
-} from '../../index.js';
+import type { Batch, DataSource, Model, PixelOrder, Trainer } from '../../index.js';
+import { mnistModel, mnistSettings, mnistTraining } from '../paper/mnist.js';
 
-/** The paper's settings for MNIST. */
-export const settings = {
-  hidden: 100,
-  steps: 784,
-  batchSize: 100,
-  learningRate: 1e-3,
-  decay: 0.9,
-  clipNorm: 1,
-  gammaInit: 0.1,
-  /** On h0, in scanline order: its black borders have no variance, and gradients would explode. */
-  initialNoise: 0.1,
-} as const;
+const { iterations: _, ...settings } = mnistSettings;
+
+export { settings };
 
 /** Batches of statistics and tests. Statistics of more rows are better; the paper took 5,000. */
 export const evaluationBatch = 500;
@@ -50,9 +28,7 @@ export class Contestant {
     readonly normalised: boolean,
     readonly model: Model,
   ) {
-    const { learningRate, decay, clipNorm } = settings;
-    const optimizer = rmsprop({ learningRate, decay });
-    this.#trainer = model.trainer({ loss: crossEntropy(), optimizer, clipNorm });
+    this.#trainer = model.trainer(mnistTraining());
   }
 
   /** The running training loss: NaN before the first iteration. */
@@ -97,16 +73,9 @@ export interface ContestOptions {
 
 /** The BN-LSTM and the plain LSTM, alike but for the normalisation. */
 export async function makeContestants(options: ContestOptions): Promise<[Contestant, Contestant]> {
-  const { device, seed, threads } = options;
-  const { hidden, steps, gammaInit } = settings;
-  const initialNoise = options.order === 'scanline' ? settings.initialNoise : 0;
-  const init = paperInit('mnist');
-  const input = { features: 1, device, seed, threads };
-  const normalised = await sequential(input, [
-    bnLstm({ hidden, maxSteps: steps, gammaInit, initialNoise, ...init }),
-    lastStep(),
-    linear(10),
-  ]);
-  const plain = await sequential(input, [lstm({ hidden, ...init }), lastStep(), linear(10)]);
+  const { order, device, seed, threads } = options; // callers have more in it
+  const placed = { device, seed, threads };
+  const normalised = await mnistModel({ model: 'bn-lstm', order }, placed);
+  const plain = await mnistModel({ model: 'lstm', order }, placed);
   return [new Contestant('BN-LSTM', true, normalised), new Contestant('LSTM', false, plain)];
 }

@@ -43,7 +43,7 @@ function group<T extends Readonly<Record<string, Omit<Flag, 'group'>>>>(
 /** Data that `evaluate` and `predict` know too. */
 export const dataFlags: Flags = {
   ...group('Data of mnist', {
-    'pixel-order': flag(
+    order: flag(
       'data.pixelOrder',
       'text',
       'ORDER',

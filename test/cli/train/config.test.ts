@@ -167,10 +167,7 @@ describe('readConfig', () => {
   it.each([
     [{ hidden: 'many' }, '--hidden: expected a number, got "many"'],
     [{ hidden: '0' }, '--hidden: expected a number ≥ 1, got 0'],
-    [
-      { 'pixel-order': 'random' },
-      '--pixel-order: expected "scanline" or "permuted" or "authors", got "random"',
-    ],
+    [{ order: 'random' }, '--order: expected "scanline" or "permuted" or "authors", got "random"'],
     [
       { model: 'lstm', gamma: '1' },
       '--gamma: expected only known options of model "lstm", got "gammaInit"',

@@ -24,7 +24,7 @@ function train(
   args: readonly string[],
   onOutput?: Parameters<typeof bnlstm>[1],
 ): Promise<Run> {
-  const data = ['--train', at('data.csv'), '--target', 'label', '--sequence', 'id'];
+  const data = [at('data.csv'), '--target', 'label', '--sequence', 'id'];
   return bnlstm(['train', 'csv', ...data, ...small, '--out', at(out), ...args], onOutput);
 }
 
@@ -154,6 +154,8 @@ describe('bnlstm train', () => {
     [['train'], 'train: expected mnist, csv or npy, or --config or --resume, got none of them'],
     [['train', 'mnits'], 'train: kind: expected "mnist" or "csv" or "npy", got "mnits"'],
     [['train', 'csv'], 'data.train: expected a string, got nothing'],
+    [['train', 'csv', 'a', '--train', 'b'], '--train: expected none beside the file'],
+    [['train', 'mnist', 'a'], '--train: expected only known options of data "mnist", got "train"'],
     [['train', 'mnist', '--hidden', 'x'], '--hidden: expected a number, got "x"'],
     [['train', 'mnist', '--hiden', '5'], "unknown option '--hiden' (Did you mean --hidden?)"],
     [['train', '--resume', 'x', '--seed', '5'], '--resume: expected nothing but --iterations'],
