@@ -74,9 +74,10 @@ export interface CarriedValues {
  */
 export class CarriedState {
   readonly #network: Network;
-  /** What the next chunk goes on from. */
+  readonly #all = new Set<Memory>();
+  /** What the next step goes on from. */
   #memory: Memory | undefined;
-  /** Of the chunk that `next` was last asked for: another one, with more room, until it has ended. */
+  /** Of the chunk that `next` was last asked for: another one where that needs more room. */
   #chosen: Memory | undefined;
   #generation = 0;
   /** Steps that each row has behind it, or `startsAnew`; undefined while nothing is carried. */
@@ -108,8 +109,7 @@ export class CarriedState {
   }
 
   get bytes(): number {
-    const memories = new Set([this.#memory, this.#chosen]);
-    return [...memories].reduce((sum, memory) => sum + (memory?.array.bytes ?? 0), 0);
+    return [...this.#all].reduce((sum, { array }) => sum + array.bytes, 0);
   }
 
   /** Names the memory that recordings refer to; programs of another one must not be run. */
@@ -219,24 +219,27 @@ export class CarriedState {
 
   /**
    * Memory for a chunk of so many rows. It only grows, where all rows start anew; what is carried
-   * stays beside it until the chunk has ended well.
+   * stays beside it until the step has ended well, and so does what a window has used before.
    */
   #choose(rows: number, first: boolean): Memory {
-    let memory = first ? this.#memory : this.#chosen;
+    if (first) this.#keep(this.#memory, this.#steps);
+    let memory = this.#chosen;
     if (memory === undefined || rows > memory.rows) {
       const bytes = this.#bytes(rows);
       const array = this.#network.stream.array(this.windows ? 2 * bytes : bytes);
       memory = { array, rows, generation: ++this.#generation };
+      this.#all.add(memory);
     }
-    if (this.#chosen !== memory && this.#chosen !== this.#memory) this.#chosen?.array.dispose();
     this.#chosen = memory;
     return memory;
   }
 
   /** Makes a memory the one to go on from; there is no other then. */
   #keep(memory: Memory | undefined, steps: Int32Array<ArrayBuffer> | undefined): void {
-    for (const old of new Set([this.#memory, this.#chosen])) {
-      if (old !== memory) old?.array.dispose();
+    for (const other of this.#all) {
+      if (other === memory) continue;
+      other.array.dispose();
+      this.#all.delete(other);
     }
     this.#memory = memory;
     this.#chosen = memory;

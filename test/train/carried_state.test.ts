@@ -277,7 +277,12 @@ describe('a step that is not finite, on more rows', () => {
       const failing = () => run(chunk(4, 6, false, 4), notFinite(chunk(0, 2, true)));
       await expectError(failing, 'ERR_BNLSTM_NOT_FINITE');
       expect(await goOn()).toBe(expected);
-      // And a window may grow in its middle.
+      // And a window may grow in its middle, at the very beginning too.
+      const anew = model.trainer({ loss: crossEntropy(), optimizer, accumulate: 2 });
+      const growing = sourceOf([chunk(0, 4, true, 3), chunk(0, 4, true)]);
+      for await (const step of anew.run(growing, { batchSize: B, epochs: 1, carryState })) {
+        expect(step.loss).not.toBeNaN();
+      }
       expect(await run(chunk(4, 6, false, 4), chunk(0, 2, true))).not.toBeNaN();
       const grown = await run(chunk(2, 4, false), chunk(4, 6, false));
       await run(chunk(0, 2, true), chunk(0, 2, true));
