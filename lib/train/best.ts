@@ -87,11 +87,15 @@ export class Best {
    */
   restore(record: BestRecord, snapshot: (status: string) => Snapshot): void {
     const keys = ['result', 'waited', 'last', 'status'];
-    const { result, waited, last, status } = check.options(record, 'training: best', keys);
+    const { result, waited, last, status } = check.options(
+      check.object(record, 'training: best'),
+      'training: best',
+      keys,
+    );
     if (result !== null) checkResult(result, 'training: best.result');
     // A loss that is not finite is null in JSON.
     const lastOne = last && { ...last, loss: (last.loss as number | null) ?? Number.NaN };
-    if (lastOne) checkResult({ ...lastOne, loss: 0 }, 'training: best.last');
+    if (last !== null) checkResult({ ...last, loss: 0 }, 'training: best.last');
     this.#result = result ?? undefined;
     this.#waited = check.integer(waited, 'training: best.waited', { min: 0 });
     this.#last = lastOne ?? undefined;
@@ -99,7 +103,8 @@ export class Best {
   }
 }
 
-function checkResult({ index, loss, accuracy }: BestResult, name: string): void {
+function checkResult(result: BestResult, name: string): void {
+  const { index, loss, accuracy } = check.object(result, name);
   check.integer(index, `${name}.index`, { min: 0 });
   check.number(loss, `${name}.loss`);
   if (accuracy !== undefined) check.number(accuracy, `${name}.accuracy`, { min: 0, max: 1 });
