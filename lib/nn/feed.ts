@@ -182,6 +182,11 @@ export class Feed {
     const { rows } = this.shape;
     const { dtype, shape } = loss.targetType(rows, width);
     const kind = dtype === 'i32' ? Int32Array : Float32Array;
+    const perStep = rows.length === 2 && this.steps > 1;
+    if (perStep && targets instanceof kind && targets.length * this.steps === count(shape)) {
+      const expected = `targets of every step, as there is no lastStep() before the outputs`;
+      throw check.argumentError(name, expected, 'one of every sequence');
+    }
     const checked = check.typedArray(targets, name, [kind], count(shape));
     if (loss.kind === 'crossEntropy') {
       const known = (target: number, row: number) =>

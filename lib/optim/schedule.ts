@@ -106,8 +106,8 @@ export function cosine(options: CosineOptions): Schedule {
 export interface PlateauOptions {
   /** At first. */
   readonly learningRate: number;
-  /** What the rate is multiplied with each time, between 0 and 1. */
-  readonly factor: number;
+  /** What the rate is multiplied with each time, between 0 and 1. Default 0.1. */
+  readonly factor?: number | undefined;
   /** Validations in a row without a better result after which the rate falls. */
   readonly patience: number;
   /** By how much a result must be better than the best so far. Default 0. */
@@ -139,7 +139,7 @@ const plateauKeys = [
 export function plateau(options: PlateauOptions): Schedule {
   options = check.options(options, 'plateau', plateauKeys);
   const learningRate = checkRate(options.learningRate, 'plateau');
-  const factor = check.number(options.factor, 'plateau: factor', { above: 0, below: 1 });
+  const factor = check.number(options.factor ?? 0.1, 'plateau: factor', { above: 0, below: 1 });
   const patience = check.integer(options.patience, 'plateau: patience', { min: 1 });
   const minDelta = check.number(options.minDelta ?? 0, 'plateau: minDelta', { min: 0 });
   const floor = checkFloor(options.floor, 'plateau', learningRate);

@@ -7,6 +7,9 @@ import type { Network } from '../nn/network.js';
 import { Graph } from '../program/graph.js';
 import type { StepPlan } from './training_step.js';
 
+/** How the name of a tensor ends that was given, not computed. */
+export const ofTheBatch = 'of the batch';
+
 /** A batch of a step. */
 export interface FailedBatch {
   readonly feed: Feed;
@@ -42,7 +45,7 @@ export async function findNotFinite(
   const { batches, carried } = failed;
   for (const { feed } of batches) {
     const found = inBatch(feed);
-    if (found) return { layer: undefined, tensor: `${found} of the batch` };
+    if (found) return { layer: undefined, tensor: `${found} ${ofTheBatch}` };
   }
   const parameter = faulty(network.blueprint.parameters, await network.parameters.read());
   if (parameter) return { layer: layerOf(parameter), tensor: `parameter ${parameter}` };

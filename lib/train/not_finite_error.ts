@@ -1,5 +1,5 @@
 import { BnLstmError } from '../errors.js';
-import type { NotFinitePlace } from './diagnosis.js';
+import { type NotFinitePlace, ofTheBatch } from './diagnosis.js';
 
 /** What a NotFiniteError tells. */
 export interface NotFiniteFacts {
@@ -32,8 +32,7 @@ export class NotFiniteError extends BnLstmError {
     super(
       'ERR_BNLSTM_NOT_FINITE',
       `training step ${step}: loss ${loss}, gradient norm ${gradientNorm}${before}${where}; ` +
-        `parameters are as before it. Gradient norms of the last steps: ${norms}. Growing norms ` +
-        'ask for clipNorm or a lower learning rate; sequences that begin alike, for initialNoise',
+        `parameters are as before it. Gradient norms of the last steps: ${norms}. ${advice(place)}`,
     );
     this.step = step;
     this.loss = loss;
@@ -42,4 +41,10 @@ export class NotFiniteError extends BnLstmError {
     this.layer = place?.layer;
     this.tensor = place?.tensor;
   }
+}
+
+function advice(place: NotFinitePlace | undefined): string {
+  if (place?.tensor.endsWith(ofTheBatch))
+    return 'The data are at fault: mend them, or skip them by onNaN';
+  return 'Growing norms ask for clipNorm or a lower learning rate; sequences that begin alike, for initialNoise';
 }

@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
+  adam,
   bidirectional,
   bnLstm,
   constant,
+  crossEntropy,
   dropout,
   embedding,
   glorot,
@@ -16,7 +18,7 @@ import {
   orthogonal,
 } from '../../lib/index.js';
 import { layerFrom } from '../../lib/nn/registry.js';
-import { expectError, withModel } from '../model/support.js';
+import { expectError, noiseBatch, withModel } from '../model/support.js';
 
 const recurrent = bnLstm({ hidden: 3, maxSteps: 4 });
 
@@ -154,4 +156,18 @@ test('other layers refuse what makes no sense', () => {
   expect(() => embedding(-1)).toThrow(/embedding: width/);
   expect(() => bidirectional(bidirectional(recurrent))).toThrow(/bidirectional/);
   expect(() => bidirectional(lastStep() as never)).toThrow(/bidirectional: layer/);
+});
+
+test('targets of sequences for outputs of steps get a hint', async () => {
+  await withModel({ features: 3 }, [lstm({ hidden: 2 }), linear(4)], async (model) => {
+    const trainer = model.trainer({
+      loss: crossEntropy(),
+      optimizer: adam({ learningRate: 1e-3 }),
+    });
+    await expectError(
+      () => trainer.step(noiseBatch({ count: 5 })),
+      'ERR_BNLSTM_ARGUMENT',
+      /batch: targets: expected targets of every step, as there is no lastStep\(\)/,
+    );
+  });
 });

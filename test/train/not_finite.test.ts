@@ -143,8 +143,9 @@ describe('where numbers are first not finite', () => {
 
   test('the batch', async () => {
     await withModel(reals, layers, async (model) => {
-      const { layer, tensor } = await failure(model, bad);
+      const { layer, tensor, message } = await failure(model, bad);
       expect([layer, tensor]).toEqual([undefined, 'inputs[7] of the batch']);
+      expect(message).toMatch(/The data are at fault/);
     });
   });
 
