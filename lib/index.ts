@@ -45,7 +45,6 @@ export type { HistoryRecord } from './io/history.js';
 export { type NpyArray, readNpy } from './io/npy.js';
 export { type NpzOptions, readNpz } from './io/npz.js';
 export { readHistory } from './io/read_history.js';
-
 export type { DeviceOptions } from './model/device.js';
 export { load } from './model/load.js';
 export type { ModelMemory } from './model/memory.js';
