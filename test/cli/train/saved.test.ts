@@ -87,7 +87,7 @@ describe('bnlstm evaluate', () => {
   });
 
   it.each([
-    [['evaluate', 'npy'], '--set: expected one that there is: train, got none'],
+    [['evaluate', 'npy'], 'evaluate: expected --test FILE, or --set train, got no data for a test'],
     [['evaluate', 'csv', '--set', 'dev'], '--set: expected "train" or "validation" or "test"'],
     [['evaluate', 'csv', '--limit', '0'], '--limit: expected an integer ≥ 1, got 0'],
   ])('refuses %j', async ([command, run, ...rest], message) => {

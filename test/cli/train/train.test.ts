@@ -169,7 +169,7 @@ describe('bnlstm train', () => {
 
   it('refuses batches that there are not enough sequences for, and what needs validation', async () => {
     const large = await train('large', ['--batch-size', '61']);
-    expect(large.stderr).toContain('training.batchSize: expected at most 60');
+    expect(large.stderr).toContain('--batch-size: expected at most 60');
     const patient = await train('patient', ['--patience', '3']);
     expect(patient.stderr).toContain('--patience: expected data for validation with it, got none');
     expect((await readdir(folder)).filter((name) => /large|patient/.test(name))).toEqual([]);
