@@ -67,6 +67,10 @@ export async function findModel(path: string): Promise<RunModel> {
   } catch (cause) {
     throw ioError(`cannot read ${path}`, cause);
   }
+  if (!isFolder && /\.(csv|npy|npz|jsonl?|html)$/.test(path)) {
+    const expected = 'a file of a model, or the folder of a run';
+    throw argumentError('path', expected, `${show(path)}, which is not a model file`);
+  }
   if (!isFolder) return { file: path, folder: dirname(path) };
   const files = await names(path);
   const found =

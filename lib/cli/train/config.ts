@@ -87,6 +87,7 @@ export async function readConfig({ kind, file, flags = {} }: ConfigSource): Prom
   refuseArrays(input, given);
   for (const { path, value } of given) put(input, path, value);
   replaceTotal(input, given);
+  if (file === undefined) refuseMissing(input);
   const parsed = runSchema.safeParse(input);
   if (!parsed.success) {
     throw configError(parsed.error, input, (path) => {
@@ -105,6 +106,18 @@ export async function readConfig({ kind, file, flags = {} }: ConfigSource): Prom
     data: mapDataFiles(config.data, (path) => resolve(folder, path)),
     training: withTotal(config.training),
   };
+}
+
+/** What a command line has to name, in its words. */
+function refuseMissing({ data }: Json): void {
+  if (!check.isObject(data)) return;
+  if (data.kind === 'csv' && data.train !== undefined && data.targets === undefined) {
+    const expected = 'the column of the class or value to be learned';
+    throw check.argumentError('--target', expected, 'none');
+  }
+  if (data.train !== undefined || data.kind === 'mnist') return;
+  const expected = data.kind === 'csv' ? 'a file' : 'a file, or --inputs and --targets';
+  throw check.argumentError('--train', expected, 'none');
 }
 
 /** Arrays belong to npy data; inputs take the place of a whole set, whose targets are others. */

@@ -1,4 +1,5 @@
 import * as check from '../../check.js';
+import { BnLstmError } from '../../errors.js';
 import { integerOption } from '../command.js';
 import { formatPercent } from '../format.js';
 import { openSet, type SetName, setNames, setsOf } from './data.js';
@@ -21,6 +22,13 @@ function choose(data: DataConfig, asked: string | undefined): SetName {
   throw check.argumentError('--set', `one that there is: ${there.join(', ')}`, asked);
 }
 
+function withHint(error: unknown): unknown {
+  const { code, message } = error as BnLstmError;
+  if (!['ERR_BNLSTM_STATISTICS_MISSING', 'ERR_BNLSTM_STATISTICS_STALE'].includes(code))
+    return error;
+  return new BnLstmError(code, `${message} (here: --estimate)`, { cause: error });
+}
+
 /** `bnlstm evaluate` */
 export async function runEvaluation(path: string, values: FlagValues): Promise<void> {
   const text = values as Readonly<Record<string, string | undefined>>;
@@ -39,12 +47,15 @@ export async function runEvaluation(path: string, values: FlagValues): Promise<v
     const open = (set: SetName) => openSet(config.data, config.seed, set);
     if (values.estimate) await model.estimateStatistics(await open('train'), config.statistics);
     const data = await open(name);
-    const result = await model.evaluate(data, {
+    const measured = model.evaluate(data, {
       batchSize,
       limit,
       statistics,
       allowStale: values['allow-stale'] === true,
       loss: config.task.loss && makeLoss({ loss: config.task.loss }),
+    });
+    const result = await measured.catch((error) => {
+      throw withHint(error);
     });
     if (values.json) {
       console.log(JSON.stringify({ file, set: name, statistics, ...result }, null, 2));
