@@ -1,14 +1,15 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { dirname, join, parse } from 'node:path';
 import * as check from '../check.js';
 import { type Command, integerOption, numberOption, type Values } from './command.js';
 import { onInterrupt } from './interrupt.js';
-import type { Choice, Experiment } from './paper/experiment.js';
+import type { Choice, Experiment, LearningExperiment } from './paper/experiment.js';
 import { gradientFlow } from './paper/gradient_flow.js';
 import { learn } from './paper/learning.js';
 import { gammaSweep, permutedMnist, sequentialMnist } from './paper/mnist.js';
 import { recallGamma } from './paper/recall.js';
 import { heading, writeResults } from './paper/results.js';
+import { exists, takeUp, validationInterval } from './paper/resume.js';
 import { statisticsOverTime } from './paper/statistics.js';
 
 const experiments: readonly Experiment[] = [
@@ -31,8 +32,21 @@ export interface PaperOptions extends Choice {
   readonly say?: (line: string) => void;
 }
 
-async function exists(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined)) !== undefined;
+/** Refuses what this experiment would not look at. */
+function refuseUnused(experiment: Experiment, choice: Choice): void {
+  for (const name of ['order', 'model'] as const) {
+    if (choice[name] === undefined || experiment.takes?.includes(name)) continue;
+    const takers = experiments.filter(({ takes }) => takes?.includes(name));
+    const expected = `none but for ${takers.map((each) => each.name).join(', ')}`;
+    throw check.argumentError(`--${name}`, expected, choice[name]);
+  }
+}
+
+/** The last iterations are validated too. */
+function withLastValidation(experiment: LearningExperiment, choice: Choice): LearningExperiment {
+  const { validateEvery, iterations } = experiment.settings;
+  const interval = validationInterval(validateEvery, choice.iterations ?? iterations);
+  return { ...experiment, settings: { ...experiment.settings, validateEvery: interval } };
 }
 
 /** Runs an experiment of the paper and leaves its results in `out`. */
@@ -42,23 +56,34 @@ export async function runPaper(options: PaperOptions): Promise<void> {
   const experiment = experiments.find((candidate) => candidate.name === name);
   if (!experiment)
     throw check.argumentError('experiment', `one of ${names.join(', ')}`, check.show(name));
+  refuseUnused(experiment, choice);
+  if (resume && 'measure' in experiment) {
+    throw check.argumentError('--resume', 'an experiment that trains', name);
+  }
   if (!resume && (await exists(out))) {
     throw check.argumentError('--out', 'a file that is not there, or --resume', out);
   }
-  await mkdir(dirname(out), { recursive: true });
-  const head = heading(experiment, choice);
   if ('measure' in experiment) {
+    await mkdir(dirname(out), { recursive: true });
+    const head = heading(experiment, choice);
     await writeResults(out, { ...head, runs: await experiment.measure(choice, say) });
     say(`Results are in ${out}.`);
     return;
   }
   const { dir, name: stem } = parse(out);
+  const folder = join(dir, stem);
+  const started = resume
+    ? await takeUp(experiment, choice, { out, folder })
+    : { choice, experiment: withLastValidation(experiment, choice), runs: [] };
+  await mkdir(dirname(out), { recursive: true });
+  const head = heading(started.experiment, started.choice);
   const budget = choice.budget === undefined ? [] : [AbortSignal.timeout(60_000 * choice.budget)];
   const ending = AbortSignal.any([...(signal ? [signal] : []), ...budget]);
-  await learn(experiment, {
-    choice,
-    folder: join(dir, stem),
+  await learn(started.experiment, {
+    choice: started.choice,
+    folder,
     resume,
+    earlier: started.runs,
     signal: ending,
     say,
     save: (runs) => writeResults(out, { ...head, runs }),

@@ -14,7 +14,7 @@ const options = {
 
 const details = `
 The path is a file of a model or the folder of a run, as with \`evaluate\`. For classes the output has
-for each sequence (or step) the class and the probability of every class; for reals, the values. An
+for each sequence (or step) its id, or its number from 0 on, the class and the probability of every class; for reals, the values. An
 .npy output has the probabilities, or values, alone: [count][outputs], or [count][steps][outputs].
 
 Examples:

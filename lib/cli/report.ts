@@ -1,4 +1,5 @@
 import { basename, dirname, join, resolve } from 'node:path';
+import { BnLstmError } from '../errors.js';
 import type { Command, Values } from './command.js';
 import { runFiles } from './run_folder.js';
 
@@ -29,7 +30,12 @@ async function run(
   const names = runNames(folders);
   const runs = [];
   for (const [index, folder] of folders.entries()) {
-    runs.push({ name: names[index], records: await readHistory(join(folder, runFiles.history)) });
+    const records = await readHistory(join(folder, runFiles.history)).catch((error) => {
+      if (error.code !== 'ERR_BNLSTM_IO') throw error;
+      const message = `no run in the folder ${folder}: ${error.message}`;
+      throw new BnLstmError(error.code, message, { cause: error });
+    });
+    runs.push({ name: names[index], records });
   }
   await writeReport(out, runs, title === undefined ? {} : { title });
   console.log(`${folders.length === 1 ? 'One run' : `${folders.length} runs`} in ${out}`);

@@ -30,7 +30,8 @@ const checkpoint = /^step-\d+\.safetensors$/;
  */
 export async function refuseOldRun(folder: string): Promise<void> {
   if (!(await stat(folder).catch(() => undefined))) return; // will be made
-  const files: readonly string[] = Object.values(runFiles);
+  // What has no weights is of a try that failed, or is locked.
+  const files: readonly string[] = [runFiles.best, runFiles.model];
   const old = (await names(folder)).find((name) => files.includes(name) || checkpoint.test(name));
   if (old === undefined) return;
   const expected = `a folder without a run (\`bnlstm train --resume ${folder}\` goes on with it)`;
@@ -40,6 +41,12 @@ export async function refuseOldRun(folder: string): Promise<void> {
 export async function writeRunConfig(folder: string, config: unknown): Promise<void> {
   const text = `${JSON.stringify(config, null, 2)}\n`;
   await replaceFile(join(folder, runFiles.config), [new TextEncoder().encode(text)]);
+}
+
+/** Steps that the newest checkpoint has; none: 0. */
+export async function stepsDone(folder: string): Promise<number> {
+  const found = (await names(folder)).filter((name) => checkpoint.test(name));
+  return Math.max(0, ...found.map((name) => Number.parseInt(name.slice('step-'.length), 10)));
 }
 
 /** What a path stands for: a file of a model, and the folder of the run that it belongs to. */
@@ -59,6 +66,10 @@ export async function findModel(path: string): Promise<RunModel> {
     isFolder = (await stat(path)).isDirectory();
   } catch (cause) {
     throw ioError(`cannot read ${path}`, cause);
+  }
+  if (!isFolder && /\.(csv|npy|npz|jsonl?|html)$/.test(path)) {
+    const expected = 'a file of a model, or the folder of a run';
+    throw argumentError('path', expected, `${show(path)}, which is not a model file`);
   }
   if (!isFolder) return { file: path, folder: dirname(path) };
   const files = await names(path);

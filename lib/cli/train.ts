@@ -24,6 +24,9 @@ Examples:
 
 The folder of a run gets config.json (all that was chosen, with defaults), history.jsonl (a record per
 line), checkpoints, best.safetensors, model.safetensors at the end, and report.html to look at.
+At the end come the population statistics, from one pass over the training data, or over the first N
+sequences with --statistics-limit N.
+
 Ctrl+C finishes the step, saves, and says how to go on; a second one ends at once. With --resume only
 --iterations, --epochs and --threads may be given: the rest is that of the run.
 

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -6,6 +6,7 @@ import { curveOf } from '../../lib/cli/paper/curve.js';
 import type { LearningExperiment } from '../../lib/cli/paper/experiment.js';
 import { learn } from '../../lib/cli/paper/learning.js';
 import type { RunResult } from '../../lib/cli/paper/results.js';
+import { validationInterval } from '../../lib/cli/paper/resume.js';
 import { type PaperOptions, paper, runPaper } from '../../lib/cli/paper.js';
 import { recallTask } from '../../lib/data/recall.js';
 import {
@@ -73,13 +74,19 @@ function counted(source: SeekableSource, number: number, onBatch: () => void): S
 
 async function learned(
   experiment: LearningExperiment,
-  options: { readonly name: string; readonly resume?: boolean; readonly signal?: AbortSignal },
+  options: {
+    readonly name: string;
+    readonly resume?: boolean;
+    readonly signal?: AbortSignal;
+    readonly earlier?: readonly RunResult[];
+  },
 ): Promise<readonly RunResult[]> {
   let results: readonly RunResult[] = [];
   await learn(experiment, {
     choice: { seed: 3 },
     folder: join(folder, options.name),
     resume: options.resume ?? false,
+    earlier: options.earlier ?? [],
     signal: options.signal ?? new AbortController().signal,
     say: () => {},
     save: async (runs) => {
@@ -127,11 +134,44 @@ describe('learn', () => {
     expect(timeless(resumed)).toEqual(timeless(whole));
   });
 
+  it('keeps what runs have come to that get no turn, with their test', async () => {
+    const first = new AbortController();
+    const train = counted(task(6, 1), 8, () => first.abort());
+    const parts = await learned(smallExperiment(train), { name: 'kept', signal: first.signal });
+    const again = { name: 'kept', resume: true, earlier: parts };
+    const signal = AbortSignal.abort();
+    expect(await learned(smallExperiment(), { ...again, signal })).toEqual(parts);
+    const resumed = await learned(smallExperiment(), again);
+    expect(resumed.map(({ iterations }) => iterations)).toEqual([12, 12]);
+  });
+
+  it('tests no weights without training', async () => {
+    const controller = new AbortController();
+    const train = counted(task(6, 1), 1, () => controller.abort());
+    const results = await learned(smallExperiment(train), {
+      name: 'none',
+      signal: controller.signal,
+    });
+    for (const { iterations, test } of results) expect(test === undefined).toBe(iterations === 0);
+  });
+
   it('refuses a folder that has runs already', async () => {
     await learned(smallExperiment(), { name: 'runs' });
     await expect(learned(smallExperiment(), { name: 'runs' })).rejects.toMatchObject({
       code: 'ERR_BNLSTM_ARGUMENT',
     });
+  });
+});
+
+describe('validationInterval', () => {
+  it.each([
+    [500, 100_000, 500],
+    [25, 600, 25],
+    [500, 700, 350],
+    [500, 20, 20],
+    [25, 53, 25],
+  ])('is about %i and ends with %i iterations', (every, iterations, interval) => {
+    expect(validationInterval(every, iterations)).toBe(interval);
   });
 });
 
@@ -175,6 +215,34 @@ describe('runPaper', () => {
       expect(tables[name].distance).toHaveLength(60);
       expect([tables[name].distance[0], tables[name].distance[59]]).toEqual([1, 0]);
     }
+  });
+
+  it('goes on with results of the same settings only', async () => {
+    const out = join(folder, 'recall.json');
+    const ended = { name: 'recall-gamma', out, signal: AbortSignal.abort() };
+    const resume = { ...ended, resume: true };
+    await expect(run(resume)).rejects.toThrow('got nothing to go on with');
+    await run({ ...ended, iterations: 53 });
+    const done = JSON.parse(await readFile(out, 'utf8'));
+    await writeFile(out, JSON.stringify({ ...done, runs: [{ name: 'x', iterations: 50 }] }));
+    const refused: [Partial<PaperOptions>, string][] = [
+      [{ seed: 2 }, '--seed: expected 1, as in'],
+      [{ decay: 0.5 }, '--decay: expected none, as in'],
+      [{ limit: 64 }, '--limit: expected none, as in'],
+      [{ iterations: 49 }, '--iterations: expected at least 50, as'],
+      [{ name: 'gamma' }, '--resume: expected results of gamma in'],
+      [{ order: 'authors' }, '--order: expected none but for pmnist, gamma, got authors'],
+      [{ name: 'statistics' }, '--resume: expected an experiment that trains'],
+    ];
+    for (const [options, message] of refused) {
+      await expect(run({ ...resume, ...options })).rejects.toThrow(message);
+    }
+    expect(JSON.parse(await readFile(out, 'utf8')).runs).toHaveLength(1);
+    await run({ ...resume, iterations: 80 });
+    expect(JSON.parse(await readFile(out, 'utf8'))).toMatchObject({
+      choice: { iterations: 80 },
+      settings: { validateEvery: 25 },
+    });
   });
 
   it('refuses experiments that it does not have, and to overwrite results', async () => {

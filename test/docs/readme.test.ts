@@ -1,6 +1,10 @@
 import { dirname, join } from 'node:path';
 import typescript from 'typescript';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runCommand } from '../../lib/cli/command.js';
+import { commands } from '../../lib/cli/commands.js';
+import { readConfig } from '../../lib/cli/train/config.js';
+import type { FlagValues } from '../../lib/cli/train/flags.js';
 import { blocksOf, makeApp, read, removeApp, root, runNode } from './blocks.js';
 
 const blocks = blocksOf(await read('README.md'));
@@ -46,7 +50,31 @@ beforeAll(async () => {
 });
 afterAll(() => removeApp(folder));
 
+/** Runs nothing: what is told is how the lines are parsed. */
+async function parsed(line: string) {
+  let values: FlagValues = {};
+  let operands: readonly string[] = [];
+  const take = async (given: FlagValues, rest: readonly string[]) => {
+    values = given;
+    operands = rest;
+  };
+  const idle = commands.map((command) => ({ ...command, run: take as typeof command.run }));
+  await runCommand(idle, line.split(/\s+/));
+  return { values, operands };
+}
+
 describe('README.md', () => {
+  it('shows command lines that there are', async () => {
+    const lines = [...(await read('README.md')).matchAll(/^ {4}npx bnlstm ([^#\n]*[^#\s])/gm)];
+    expect(lines.length).toBeGreaterThanOrEqual(6);
+    for (const [, line] of lines) {
+      const { values, operands } = await parsed(line);
+      if (!line.startsWith('train') || values.resume) continue;
+      const config = await readConfig({ kind: operands[0], flags: values });
+      expect(config.data.kind).toBe(operands[0]);
+    }
+  });
+
   it('shows code that agrees with the types', () => {
     expect(blocks.length).toBeGreaterThanOrEqual(3);
     expect(complaints(blocks)).toEqual([]);

@@ -41,11 +41,15 @@ export interface Run {
   readonly data: () => Promise<Data>;
 }
 
+/** Choices that mean something to some experiments only. */
+type Takes = readonly ('order' | 'model')[];
+
 /** Models are trained side by side, validated on the way and tested at the end. */
 export interface LearningExperiment {
   readonly name: string;
   /** One line. */
   readonly summary: string;
+  readonly takes?: Takes;
   readonly settings: {
     readonly batchSize: number;
     readonly iterations: number;
@@ -68,6 +72,7 @@ export interface LearningExperiment {
 export interface Measurement {
   readonly name: string;
   readonly summary: string;
+  readonly takes?: Takes;
   readonly settings: Readonly<Record<string, unknown>>;
   measure(choice: Choice, say: (line: string) => void): Promise<readonly object[]>;
 }

@@ -10,6 +10,8 @@ export interface LearningOptions {
   readonly folder: string;
   /** Goes on with the runs that the folder has. */
   readonly resume: boolean;
+  /** Results of these runs, where it goes on: they stay until there are newer ones. */
+  readonly earlier?: readonly RunResult[];
   /** Ends training after the step that runs. */
   readonly signal: AbortSignal;
   readonly say: (line: string) => void;
@@ -22,10 +24,13 @@ export async function learn(
   experiment: LearningExperiment,
   options: LearningOptions,
 ): Promise<void> {
-  const { choice, signal, save } = options;
+  const { choice, signal, save, earlier = [] } = options;
   const { settings } = experiment;
   const iterations = choice.iterations ?? settings.iterations;
-  const learners = experiment.runs(choice).map((run) => new Learner(run, settings, options));
+  const learners = experiment.runs(choice).map((run) => {
+    const result = earlier.find(({ name }) => name === run.name);
+    return new Learner(run, settings, options, result);
+  });
   const saveAll = () => save(learners.flatMap(({ result }) => result ?? []));
   try {
     for (let from = 0; from < iterations && !signal.aborted; from += settings.turn) {
@@ -52,7 +57,6 @@ interface Opened {
 
 /** A run with its model, from its first turn to its test, and what has come of it. */
 class Learner {
-  result: RunResult | undefined;
   #opened: Opened | undefined;
   #resume: boolean;
   readonly #folder: string;
@@ -61,6 +65,7 @@ class Learner {
     private readonly run: Run,
     private readonly settings: LearningExperiment['settings'],
     private readonly options: LearningOptions,
+    public result: RunResult | undefined,
   ) {
     this.#folder = join(options.folder, run.name);
     this.#resume = options.resume;
@@ -68,8 +73,8 @@ class Learner {
 
   /** Goes on to `until` iterations in all, or to the signal. */
   async advance(until: number): Promise<void> {
-    if (this.result && this.result.stoppedBy !== 'unfinished') return;
-    const { batchSize, iterations, turn, reportEvery, validateEvery } = this.settings;
+    if (this.#hasCome(until)) return;
+    const { batchSize, turn, reportEvery, validateEvery } = this.settings;
     const { signal, choice } = this.options;
     const { data, model, trainer } = (this.#opened ??= await this.#open());
     const { stoppedBy, index } = await trainer.fit(data.train, {
@@ -93,19 +98,34 @@ class Learner {
     });
     this.#resume = true; // the next turn goes on from here
     const history = await readHistory(join(this.#folder, 'history.jsonl'));
-    const total = choice.iterations ?? iterations;
+    const { test } = this.result ?? {};
     this.result = {
       name: this.run.name,
       variables: this.run.variables,
       parameters: model.parameterCount,
       device: model.device,
       iterations: index,
-      stoppedBy: stoppedBy === 'finished' && index < total ? 'unfinished' : stoppedBy,
+      stoppedBy: stoppedBy === 'finished' && index < this.#total ? 'unfinished' : stoppedBy,
       seconds: trainingSeconds(history),
       curve: curveOf(history, reportEvery),
       validation: validationOf(history),
+      ...(test && { test }),
     };
     if (this.result.stoppedBy === 'finished') await this.finish();
+  }
+
+  /** Iterations of the whole run. */
+  get #total(): number {
+    return this.options.choice.iterations ?? this.settings.iterations;
+  }
+
+  /** Nothing is left to do in this turn. */
+  #hasCome(until: number): boolean {
+    if (this.result === undefined) return false;
+    const { stoppedBy, iterations, test } = this.result;
+    const hasEnded = stoppedBy === 'finished' || stoppedBy === 'not-finite';
+    if (hasEnded) return test !== undefined || this.#opened !== undefined;
+    return iterations >= until && iterations < this.#total;
   }
 
   /** The test, once; a run that has had no turn has none. */
@@ -140,8 +160,10 @@ class Learner {
   /** Population statistics and the test, of the best weights; they are kept with them. */
   async #assess(result: RunResult, opened: Opened): Promise<void> {
     const { iterations, validation } = result;
+    if (iterations === 0) return;
     const [best] = [...validation].sort((a, b) => b.accuracy - a.accuracy); // the first of the best
     const iteration = best?.iteration ?? iterations;
+    if (result.test?.iteration === iteration) return; // of these weights already
     const test = { iteration, ...(await this.#test(opened)) };
     this.result = { ...result, test };
     await opened.model.save(join(this.#folder, 'tested.safetensors'));

@@ -99,6 +99,7 @@ export const sequentialMnist: LearningExperiment = {
 export const permutedMnist: LearningExperiment = {
   name: 'pmnist',
   summary: "BN-LSTM and LSTM on permuted MNIST, in the authors' order or a true permutation",
+  takes: ['order'],
   settings: { ...mnistSettings, ...observation, initialNoise: 0 },
   runs: ({ order = 'authors', ...choice }) => [
     run({ model: 'bn-lstm', order }, choice),
@@ -110,6 +111,7 @@ export const permutedMnist: LearningExperiment = {
 export const gammaSweep: LearningExperiment = {
   name: 'gamma',
   summary: 'The initial gamma of a BN-LSTM on permuted MNIST: 0.1, 0.3, 0.5, 0.7, 1',
+  takes: ['order'],
   settings: { ...mnistSettings, ...observation, initialNoise: 0 },
   runs: ({ order = 'authors', ...choice }) =>
     [0.1, 0.3, 0.5, 0.7, 1].map((gamma) => run({ model: 'bn-lstm', order, gamma }, choice)),

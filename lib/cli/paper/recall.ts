@@ -31,7 +31,7 @@ export const recallSettings = {
   seeds: 10,
   reportEvery: 25,
   validateEvery: 25,
-  turn: 600,
+  turn: 50,
   statisticsBatch: 64,
 } as const;
 

@@ -58,6 +58,7 @@ async function recallNet({ seed, device, threads, limit, ...choice }: Choice): P
 export const statisticsOverTime: Measurement = {
   name: 'statistics',
   summary: 'How population statistics settle over time: of the recall task, or of a saved model',
+  takes: ['model'],
   settings: {},
   async measure(choice, say) {
     const { model: path, device, threads } = choice;

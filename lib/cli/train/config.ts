@@ -84,8 +84,10 @@ export async function readConfig({ kind, file, flags = {} }: ConfigSource): Prom
       'none of them',
     );
   }
+  refuseArrays(input, given);
   for (const { path, value } of given) put(input, path, value);
   replaceTotal(input, given);
+  if (file === undefined) refuseMissing(input);
   const parsed = runSchema.safeParse(input);
   if (!parsed.success) {
     throw configError(parsed.error, input, (path) => {
@@ -104,6 +106,35 @@ export async function readConfig({ kind, file, flags = {} }: ConfigSource): Prom
     data: mapDataFiles(config.data, (path) => resolve(folder, path)),
     training: withTotal(config.training),
   };
+}
+
+/** What a command line has to name, in its words. */
+function refuseMissing({ data }: Json): void {
+  if (!check.isObject(data)) return;
+  if (data.kind === 'csv' && data.train !== undefined && data.targets === undefined) {
+    const expected = 'the column of the class or value to be learned';
+    throw check.argumentError('--target', expected, 'none');
+  }
+  if (data.train !== undefined || data.kind === 'mnist') return;
+  const expected = data.kind === 'csv' ? 'a file' : 'a file, or --inputs and --targets';
+  throw check.argumentError('--train', expected, 'none');
+}
+
+/** Arrays belong to npy data; inputs take the place of a whole set, whose targets are others. */
+function refuseArrays({ data }: Json, given: ReturnType<typeof readFlags>): void {
+  if (!check.isObject(data)) return;
+  const arrays = given.filter(({ path }) => path[0] === 'data' && path.length === 3);
+  for (const { flag, path } of arrays) {
+    if (data.kind === 'csv') {
+      throw check.argumentError(`--${flag}`, 'only known options of data "csv"', `"${flag}"`);
+    }
+    if (path[2] === 'inputs') data[path[1]] = {};
+  }
+  for (const { flag, path } of arrays) {
+    const set = data[path[1]];
+    if (typeof set !== 'string') continue;
+    throw check.argumentError(`--${flag}`, 'inputs with it', `the file ${set}`);
+  }
 }
 
 /** Ten epochs where nothing is said. */

@@ -1,5 +1,6 @@
-import { argumentError } from '../../check.js';
+import { argumentError, show } from '../../check.js';
 import {
+  BnLstmError,
   csvData,
   type DataForm,
   type DataSource,
@@ -10,6 +11,7 @@ import {
 } from '../../index.js';
 import { withCsv } from '../../io/csv.js';
 import type { DataConfig, FileConfig, NpySet } from './data_schema.js';
+import { nearest } from './nearest.js';
 import type { RunConfig } from './schema.js';
 import { split } from './split.js';
 
@@ -45,7 +47,31 @@ function openFile(data: FileConfig, set: NpySet): Promise<FileSource> {
     return typeof set === 'string' ? npzData(set, options) : npyData({ ...set, ...options });
   }
   const { kind: _, train, validation, test, validationShare, ...options } = data;
-  return csvData(set as string, options);
+  return csvData(set as string, options).catch((error) => {
+    throw withHint(error);
+  });
+}
+
+/** Where classes have names, or are no classes: what says so. */
+function withHint(error: unknown): unknown {
+  const { code, message } = error as BnLstmError;
+  if (code !== 'ERR_BNLSTM_DATA' || !message.includes('expected a class,')) return error;
+  const hint = 'names of classes: --classes NAME,...; numbers to predict: --target-kind reals';
+  return new BnLstmError(code, `${message} (${hint})`, { cause: error });
+}
+
+/** @throws ERR_BNLSTM_ARGUMENT for a column that there is not, with the nearest */
+function checkColumns(names: readonly string[], columns: Readonly<Record<string, unknown>>): void {
+  for (const [flag, value] of Object.entries(columns)) {
+    for (const column of [value].flat()) {
+      if (typeof column !== 'string' || names.includes(column)) continue;
+      const meant = nearest(column, names);
+      const some = names.slice(0, 10).join(', ') + (names.length > 10 ? ', …' : '');
+      const expected = `one of the columns ${some}`;
+      const got = show(column) + (meant === undefined ? '' : ` (did you mean ${meant}?)`);
+      throw argumentError(`--${flag}`, expected, got);
+    }
+  }
 }
 
 /**
@@ -53,10 +79,12 @@ function openFile(data: FileConfig, set: NpySet): Promise<FileSource> {
  * must have too.
  */
 export async function settleData(data: DataConfig): Promise<DataConfig> {
-  if (data.kind !== 'csv' || data.inputs !== undefined) return data;
-  const { targets, sequence, time, delimiter, header } = data;
+  if (data.kind !== 'csv') return data;
+  const { targets, inputs, sequence, time, delimiter, header } = data;
   const taken = [targets, sequence, time].flat().filter((column) => column !== undefined);
   return withCsv(data.train, { delimiter, header }, 'train', async (csv) => {
+    checkColumns(csv.names, { target: targets, columns: inputs, sequence, time });
+    if (inputs !== undefined) return data;
     const places = taken.map((column) => csv.place(column, 'data: targets, sequence, time'));
     return { ...data, inputs: csv.names.filter((_, place) => !places.includes(place)) };
   });

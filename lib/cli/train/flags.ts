@@ -261,6 +261,13 @@ export const trainFlags: Flags = {
 
 export type FlagValues = Readonly<Record<string, string | boolean | undefined>>;
 
+/** The sets whose files are named on the command line. */
+export function namedSets(values: FlagValues): ReadonlySet<string> {
+  const paths = readFlags(values, dataFlags).map(({ path }) => path);
+  const sets = ['train', 'validation', 'test'];
+  return new Set(sets.filter((set) => paths.some(([, name]) => name === set)));
+}
+
 /** What the flags among `values` say: where it stands in a configuration, and by which flag. */
 export function readFlags(
   values: FlagValues,

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { argumentError } from '../../check.js';
-import { refuseOldRun, runFiles } from '../run_folder.js';
+import { refuseOldRun, runFiles, stepsDone } from '../run_folder.js';
 import { readConfig } from './config.js';
 import { openData, type RunData, settleData } from './data.js';
 import { type FlagValues, resumableFlags, trainFlags } from './flags.js';
@@ -53,12 +53,34 @@ function totalSteps({ training }: RunConfig, { train }: RunData): number | undef
   const { count } = train;
   if (count !== undefined && count < batchSize && lastBatch === 'drop') {
     const expected = `at most ${count}, the number of sequences (or --last-batch keep)`;
-    throw argumentError('training.batchSize', expected, `${batchSize}`);
+    throw argumentError('--batch-size', expected, `${batchSize}`);
   }
   if (iterations !== undefined || count === undefined) return iterations;
   const whole = Math.floor(count / batchSize);
   const batches = lastBatch === 'keep' ? Math.ceil(count / batchSize) : Math.max(1, whole);
   return epochs * Math.ceil(batches / accumulate);
+}
+
+/** A single row has no statistics of its batch. */
+function refuseOneRow({ model, training, data, validation }: RunConfig, sets: RunData): void {
+  if (model.kind === 'lstm') return;
+  if (training.batchSize === 1) {
+    throw argumentError('--batch-size', 'at least 2, as the model normalises batches', '1');
+  }
+  if (sets.validation?.count !== 1 || validation?.statistics === 'population') return;
+  const isShare = data.kind !== 'mnist' && data.validationShare > 0;
+  const flag = isShare ? '--validation-share' : '--validation';
+  throw argumentError(flag, 'at least 2 sequences, as the model normalises batches', '1');
+}
+
+/** Refuses to end before the place where the run is. */
+async function refuseLess(folder: string, values: FlagValues, total: number | undefined) {
+  const flag = ['iterations', 'epochs'].find((name) => name in values);
+  if (flag === undefined || total === undefined) return;
+  const done = await stepsDone(folder);
+  if (total >= done) return;
+  const expected = `at least the ${done} steps that the run has done (nothing to do)`;
+  throw argumentError(`--${flag}`, expected, `${total} steps`);
 }
 
 /**
@@ -75,5 +97,8 @@ export async function planRun(kind: string | undefined, values: FlagValues): Pro
   const task = findTask(chosen.config.task, data.form);
   const model = settleModel(chosen.config, task);
   const config = { ...chosen.config, data: settled, task, model };
-  return { ...chosen, config, task, data, total: totalSteps(config, data) };
+  refuseOneRow(config, data);
+  const total = totalSteps(config, data);
+  if (chosen.resume) await refuseLess(chosen.folder, values, total);
+  return { ...chosen, config, task, data, total };
 }

@@ -1,12 +1,14 @@
 import { once } from 'node:events';
-import { argumentError, oneOf, string } from '../../check.js';
+import { argumentError, oneOf } from '../../check.js';
 import type { Batch, Model } from '../../index.js';
 import { replaceFile } from '../../io/atomic.js';
+import { withCsv } from '../../io/csv.js';
 import { integerOption } from '../command.js';
 import { openInputs } from './data.js';
 import type { FlagValues } from './flags.js';
 import { writeNpy } from './npy_file.js';
 import { openSavedRun } from './saved_run.js';
+import type { RunConfig } from './schema.js';
 
 /** What the model gives for one sequence, or for one step of it. */
 interface Row {
@@ -51,13 +53,24 @@ function csvHeader({ step, values }: Row, classes: boolean): string {
   ].join();
 }
 
-function csvLine({ sequence, step, values }: Row, classes: boolean): string {
+/** What is written for numbers, where there are names. */
+interface Names {
+  /** Of the sequences, in their order. */
+  readonly sequences?: readonly string[] | undefined;
+  readonly classes?: readonly string[] | undefined;
+}
+
+function cell(name: string): string {
+  return /[",\r\n]/.test(name) ? `"${name.replaceAll('"', '""')}"` : name;
+}
+
+function csvLine({ sequence, step, values }: Row, classes: boolean, names: Names): string {
   const best = values.indexOf(values.reduce((a, b) => Math.max(a, b)));
   const numbers = Array.from(values, (value) => Number(value.toPrecision(7))); // all that f32 has
   return [
-    sequence,
+    cell(names.sequences?.[sequence] ?? `${sequence}`),
     ...(step === undefined ? [] : [step]),
-    ...(classes ? [best] : []),
+    ...(classes ? [cell(names.classes?.[best] ?? `${best}`)] : []),
     ...numbers,
   ].join();
 }
@@ -106,19 +119,49 @@ async function* predictAll(
   }
 }
 
-async function* csvLines(rows: AsyncIterable<Row>, classes: boolean): AsyncGenerator<string> {
+async function* csvLines(
+  rows: AsyncIterable<Row>,
+  classes: boolean,
+  names: Names,
+): AsyncGenerator<string> {
   let first = true;
   for await (const row of rows) {
     if (first) yield csvHeader(row, classes);
     first = false;
-    yield csvLine(row, classes);
+    yield csvLine(row, classes, names);
   }
+}
+
+async function* counted<T>(items: AsyncIterable<T>, onItem: () => void): AsyncGenerator<T> {
+  for await (const item of items) {
+    onItem();
+    yield item;
+  }
+}
+
+/** The names of the classes, and those that tell sequences apart in the table. */
+async function namesOf(input: string, config: RunConfig | undefined): Promise<Names> {
+  if (config?.data.kind !== 'csv') return {};
+  const { classes, sequence, delimiter, header } = config.data;
+  if (sequence === undefined || !input.endsWith('.csv')) return { classes };
+  const sequences: string[] = [];
+  await withCsv(input, { delimiter, header }, 'predict', async (csv) => {
+    const place = csv.place(sequence, '--sequence');
+    for await (const records of csv.records) {
+      for (const { cells } of records) {
+        const id = cells[place].trim();
+        if (id !== sequences.at(-1)) sequences.push(id);
+      }
+    }
+  });
+  return { classes, sequences };
 }
 
 /** `bnlstm predict` */
 export async function runPrediction(path: string, values: FlagValues): Promise<void> {
   const text = values as Readonly<Record<string, string | undefined>>;
-  const input = string(text.input, '--input');
+  const { input } = text;
+  if (input === undefined) throw argumentError('--input', 'a file of sequences', 'none');
   const output = text.output ?? '-';
   if (output !== '-') oneOf(output.slice(output.lastIndexOf('.')), '--output', ['.npy', '.csv']);
   const batchSize = integerOption(text['batch-size'], 'batch-size', { min: 1 }) ?? 500;
@@ -126,12 +169,17 @@ export async function runPrediction(path: string, values: FlagValues): Promise<v
   try {
     const data = await openInputs(input, config, text.lengths);
     const classes = !values.raw && config?.task.loss !== 'mean-squared-error';
-    const rows = predictAll(model, data.batches({ batchSize, lastBatch: 'keep' }), {
-      classes,
-      allowStale: values['allow-stale'] === true,
-    });
+    let count = 0;
+    const rows = counted(
+      predictAll(model, data.batches({ batchSize, lastBatch: 'keep' }), {
+        classes,
+        allowStale: values['allow-stale'] === true,
+      }),
+      () => count++,
+    );
     if (output.endsWith('.npy')) await writeNpyTo(output, rows);
-    else await writeCsvTo(output, csvLines(rows, classes));
+    else await writeCsvTo(output, csvLines(rows, classes, await namesOf(input, config)));
+    if (output !== '-') console.error(`${count.toLocaleString('en')} rows in ${output}`);
   } finally {
     await model.dispose();
   }

@@ -55,7 +55,7 @@ function fitOptions({ config, data, folder, resume }: Plan) {
 }
 
 /** What is said at the end of a training that was not interrupted. */
-function conclusion({ folder }: Plan, { stoppedBy, index, best }: FitResult): string {
+function conclusion({ folder, data }: Plan, { stoppedBy, index, best }: FitResult): string {
   const path = (name: keyof typeof runFiles) => join(folder, runFiles[name]);
   if (stoppedBy === 'not-finite') {
     const what = `training has ended at step ${index}, as \`--on-nan stop\` says`;
@@ -64,7 +64,19 @@ function conclusion({ folder }: Plan, { stoppedBy, index, best }: FitResult): st
   const result = best
     ? `Best validation at step ${best.index}: loss ${best.loss.toPrecision(4)}\n`
     : '';
-  return `${result}Saved as ${path('model')}; see ${path('report')}, or \`bnlstm evaluate ${folder}\``;
+  const further = data.test || data.validation ? `, or \`bnlstm evaluate ${folder}\`` : '';
+  return `${result}Saved as ${path('model')}; see ${path('report')}${further}`;
+}
+
+/** Said before the last pass over the data, which may take long. */
+function statisticsNote({ config, data, total }: Plan, record: HistoryRecord): string | undefined {
+  if (record.type !== 'step' || record.index !== total || config.model.kind === 'lstm') return;
+  // Then they are those of the last validation.
+  if (data.validation && config.validation?.statistics === 'population') return;
+  const { count = Number.POSITIVE_INFINITY } = data.train;
+  const sequences = Math.min(count, config.statistics?.limit ?? Number.POSITIVE_INFINITY);
+  const number = Number.isFinite(sequences) ? sequences.toLocaleString('en') : 'all';
+  return `Population statistics from ${number} sequences … (--statistics-limit: from fewer)`;
 }
 
 /** Trains while the terminal is looked after: progress, records, signals. */
@@ -87,6 +99,8 @@ async function attend(plan: Plan, model: Model, json: boolean): Promise<void> {
     if (record.type === 'start') await writeRunConfig(plan.folder, plan.config);
     if (json) process.stdout.write(`${JSON.stringify(record)}\n`);
     else progress.record(record);
+    const note = json ? undefined : statisticsNote(plan, record);
+    if (note !== undefined) progress.note(note);
   };
   const erase = () => progress.erase();
   process.on('exit', erase); // also at the second signal

@@ -5,7 +5,7 @@ import { load, type Model } from '../../index.js';
 import { integerOption } from '../command.js';
 import { findModel, type RunModel, runFiles } from '../run_folder.js';
 import { readConfig } from './config.js';
-import { dataFlags, type FlagValues } from './flags.js';
+import { dataFlags, type FlagValues, namedSets } from './flags.js';
 import type { RunConfig } from './schema.js';
 
 type Texts = Readonly<Record<string, string | undefined>>;
@@ -25,7 +25,14 @@ async function configOf({ folder }: RunModel, values: FlagValues): Promise<RunCo
   const flags = Object.fromEntries(
     Object.entries(values).filter(([name]) => Object.hasOwn(dataFlags, name)),
   );
-  if (file !== undefined || kind !== undefined) return readConfig({ kind, file, flags });
+  if (file !== undefined || kind !== undefined) {
+    const config = await readConfig({ kind, file, flags });
+    const named = namedSets(flags);
+    const { data } = config;
+    if (data.kind === 'mnist' || !(named.has('train') || named.has('validation'))) return config;
+    // The share of the run was of its own sequences.
+    return { ...config, data: { ...data, validationShare: 0 } };
+  }
   const [flag] = Object.keys(flags);
   if (flag === undefined) return undefined;
   throw argumentError(`--${flag}`, '--data or --config with it', 'neither');

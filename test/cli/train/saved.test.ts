@@ -86,8 +86,16 @@ describe('bnlstm evaluate', () => {
     ]);
   });
 
+  it('does not take the share of the run from files that are named', async () => {
+    const args = ['evaluate', at('csv'), '--train', at('data.csv'), ...device];
+    expect((await bnlstm(args)).stdout).toMatch(/train: .*, 60 targets\n$/);
+    const all = ['--inputs', at('x.npy'), '--targets', at('y.npy')];
+    expect((await bnlstm(['evaluate', at('npy'), ...all, ...device])).stdout).toMatch(/12 targets/);
+  });
+
   it.each([
-    [['evaluate', 'npy'], '--set: expected one that there is: train, got none'],
+    [['evaluate', 'data.csv'], 'path: expected a file of a model, or the folder of a run, got'],
+    [['evaluate', 'npy'], 'evaluate: expected --test FILE, or --set train, got no data for a test'],
     [['evaluate', 'csv', '--set', 'dev'], '--set: expected "train" or "validation" or "test"'],
     [['evaluate', 'csv', '--limit', '0'], '--limit: expected an integer ≥ 1, got 0'],
   ])('refuses %j', async ([command, run, ...rest], message) => {
@@ -113,8 +121,8 @@ describe('bnlstm predict', () => {
     expect(header).toBe('sequence,class,p0,p1');
     expect(lines).toHaveLength(60);
     for (const [index, line] of lines.entries()) {
-      const [sequence, best, ...shares] = line.split(',').map(Number);
-      expect(sequence).toBe(index);
+      expect(line.startsWith(`s${index},`)).toBe(true);
+      const [best, ...shares] = line.split(',').slice(1).map(Number);
       expect(Math.abs(shares[0] + shares[1] - 1) <= 1e-6).toBe(true);
       expect(shares[best]).toBe(Math.max(...shares));
     }
@@ -123,7 +131,7 @@ describe('bnlstm predict', () => {
   it('gives the values that the model gives', async () => {
     const args = ['predict', at('npy'), '--input', at('x.npy'), ...device];
     const { code, stderr } = await bnlstm([...args, '--output', at('out.npy')]);
-    expect([code, stderr]).toEqual([0, '']);
+    expect([code, stderr]).toEqual([0, `${count} rows in ${at('out.npy')}\n`]);
     const model = await load(at('npy/model.safetensors'), { device: 'cpu:portable' });
     const { outputs } = await model.predict({ inputs, size: count, steps });
     await model.dispose();
@@ -137,7 +145,7 @@ describe('bnlstm predict', () => {
   });
 
   it.each([
-    [[], '--input: expected a string that is not empty, got undefined'],
+    [[], '--input: expected a file of sequences, got none'],
     [['--input', 'x.npy', '--output', 'y.txt'], '--output: expected ".npy" or ".csv", got ".txt"'],
   ])('refuses %j', async (args, message) => {
     const { code, stderr } = await bnlstm(['predict', at('npy'), ...args, ...device]);
@@ -200,6 +208,6 @@ describe('bnlstm report', () => {
   it('says which folder has no history', async () => {
     const { code, stderr } = await bnlstm(['report', folder, '--out', at('none.html')]);
     expect(code).toBe(1);
-    expect(stderr).toContain(`ERR_BNLSTM_IO: cannot read ${at('history.jsonl')}`);
+    expect(stderr).toContain(`ERR_BNLSTM_IO: no run in the folder ${folder}: cannot read`);
   });
 });

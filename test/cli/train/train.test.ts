@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -153,7 +153,8 @@ describe('bnlstm train', () => {
   it.each([
     [['train'], 'train: expected mnist, csv or npy, or --config or --resume, got none of them'],
     [['train', 'mnits'], 'train: kind: expected "mnist" or "csv" or "npy", got "mnits"'],
-    [['train', 'csv'], 'data.train: expected a string, got nothing'],
+    [['train', 'csv'], '--train: expected a file, got none'],
+    [['train', 'csv', 'a'], '--target: expected the column'],
     [['train', 'csv', 'a', '--train', 'b'], '--train: expected none beside the file'],
     [['train', 'mnist', 'a'], '--train: expected only known options of data "mnist", got "train"'],
     [['train', 'mnist', '--hidden', 'x'], '--hidden: expected a number, got "x"'],
@@ -167,9 +168,45 @@ describe('bnlstm train', () => {
     expect(stderr).toContain(message);
   });
 
+  it.each([
+    [['--batch-size', '1'], '--batch-size: expected at least 2'],
+    [['--validation-share', '0.017'], '--validation-share: expected at least 2 sequences'],
+    [
+      ['--target', 'lable'],
+      '--target: expected one of the columns id, a, b, label, got "lable" (did',
+    ],
+    [['--inputs', 'x.npy'], '--inputs: expected only known options of data "csv"'],
+    [['--target', 'a'], '--target-kind reals)'],
+  ])('refuses %j before it makes a folder', async (args, message) => {
+    const { code, stderr } = await train('refused', args);
+    expect([code, stderr]).toEqual([1, expect.stringContaining(message)]);
+    expect(await readdir(folder)).not.toContain('refused');
+  });
+
+  it('uses a folder again that has no weights, and says what it does last', async () => {
+    await mkdir(at('again'));
+    for (const name of ['config.json', 'history.jsonl'])
+      await writeFile(join(at('again'), name), '');
+    const { code, stdout } = await train('again', [
+      '--iterations',
+      '3',
+      '--statistics-limit',
+      '20',
+    ]);
+    expect(code).toBe(0);
+    expect(stdout).toContain('\nPopulation statistics from 20 sequences …');
+    expect(stdout).not.toContain('bnlstm evaluate'); // there is nothing to evaluate it on
+    const config = await readFile(at('again/config.json'), 'utf8');
+    const less = await bnlstm(['train', '--resume', at('again'), '--iterations', '2']);
+    expect(less.stderr).toContain(
+      '--iterations: expected at least the 3 steps that the run has done',
+    );
+    expect(await readFile(at('again/config.json'), 'utf8')).toBe(config);
+  });
+
   it('refuses batches that there are not enough sequences for, and what needs validation', async () => {
     const large = await train('large', ['--batch-size', '61']);
-    expect(large.stderr).toContain('training.batchSize: expected at most 60');
+    expect(large.stderr).toContain('--batch-size: expected at most 60');
     const patient = await train('patient', ['--patience', '3']);
     expect(patient.stderr).toContain('--patience: expected data for validation with it, got none');
     expect((await readdir(folder)).filter((name) => /large|patient/.test(name))).toEqual([]);
