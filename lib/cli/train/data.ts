@@ -48,14 +48,15 @@ function openFile(data: FileConfig, set: NpySet): Promise<FileSource> {
   }
   const { kind: _, train, validation, test, validationShare, ...options } = data;
   return csvData(set as string, options).catch((error) => {
-    throw withHint(error);
+    throw withHint(error, options.targets);
   });
 }
 
 /** Where classes have names, or are no classes: what says so. */
-function withHint(error: unknown): unknown {
+function withHint(error: unknown, targets: unknown): unknown {
   const { code, message } = error as BnLstmError;
-  if (code !== 'ERR_BNLSTM_DATA' || !message.includes('expected a class,')) return error;
+  const isOfTarget = message.includes(`column ${show(targets)}: expected a`);
+  if (code !== 'ERR_BNLSTM_DATA' || !isOfTarget) return error;
   const hint = 'names of classes: --classes NAME,...; numbers to predict: --target-kind reals';
   return new BnLstmError(code, `${message} (${hint})`, { cause: error });
 }

@@ -100,7 +100,9 @@ async function attend(plan: Plan, model: Model, json: boolean): Promise<void> {
     if (json) process.stdout.write(`${JSON.stringify(record)}\n`);
     else progress.record(record);
     const note = json ? undefined : statisticsNote(plan, record);
-    if (note !== undefined) progress.note(note);
+    if (note === undefined) return;
+    progress.finish(); // the last step, above the note
+    progress.note(note);
   };
   const erase = () => progress.erase();
   process.on('exit', erase); // also at the second signal

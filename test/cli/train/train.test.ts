@@ -177,6 +177,7 @@ describe('bnlstm train', () => {
     ],
     [['--inputs', 'x.npy'], '--inputs: expected only known options of data "csv"'],
     [['--target', 'a'], '--target-kind reals)'],
+    [['--target', 'id', '--sequence', 'label'], 'got "s0" (names of classes: --classes'],
   ])('refuses %j before it makes a folder', async (args, message) => {
     const { code, stderr } = await train('refused', args);
     expect([code, stderr]).toEqual([1, expect.stringContaining(message)]);
