@@ -32,7 +32,7 @@ interface Ending {
 
 /**
  * One whole training: turns of steps, validations, checkpoints and records between them, and what
- * has to happen at its end however it ends. All that a resumed run must know is in `#loop`.
+ * has to happen at its end however it ends. What a resumed run must know of it is a LoopRecord.
  */
 export class Fit {
   readonly #stepper: Stepper;
