@@ -99,7 +99,8 @@ export function cosine(options: CosineOptions): Schedule {
   return new Schedule('cosine', { learningRate, steps, warmup, floor }, (step) => {
     if (step <= warmup) return learningRate * warm(step, warmup);
     const part = Math.min(1, (step - 1 - warmup) / (steps - warmup));
-    return floor + (learningRate - floor) * 0.5 * (1 + Math.cos(Math.PI * part));
+    const rate = floor + (learningRate - floor) * 0.5 * (1 + Math.cos(Math.PI * part));
+    return Math.min(rate, learningRate); // rounding may go past it
   });
 }
 

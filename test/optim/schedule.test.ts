@@ -53,6 +53,12 @@ const results = fc
   .array(fc.double({ min: -5, max: 5 }), { minLength: 1, maxLength: 60 })
   .map((values) => losses(...values));
 
+test('a cosine begins at the learning rate, to the last bit', () => {
+  const learningRate = 0.0000017102844301636838;
+  const schedule = cosine({ learningRate, steps: 9, floor: 3.743232458947732e-7 });
+  expect(schedule.rate(1, schedule.initial)).toBe(learningRate);
+});
+
 describe('all of them', () => {
   test('give rates from 0 to the highest, which fall after the warm-up', () => {
     fc.assert(
