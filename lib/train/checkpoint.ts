@@ -7,7 +7,7 @@ import * as check from '../check.js';
 import { deviceModel } from '../device.js';
 import { BnLstmError } from '../errors.js';
 import type { Tensor } from '../io/safetensors.js';
-import { maxFirstStep, type SavedState } from '../nn/carried_state.js';
+import { maxFirstStep, type SavedState, startsAnew } from '../nn/carried_state.js';
 import type { Network } from '../nn/network.js';
 import {
   configOf,
@@ -208,7 +208,7 @@ function savedState(
     const expected = `Int32Array of at most ${rows}`;
     throw check.argumentError(`tensor ${carriedStepsName}`, expected, check.show(steps));
   }
-  check.elements(steps, `tensor ${carriedStepsName}`, -1, maxFirstStep);
+  check.elements(steps, `tensor ${carriedStepsName}`, startsAnew, maxFirstStep);
   const count = stepper.memory.carried('resume').valuesFor(rows);
   return { rows, steps, values: numbers(tensors, carriedName, Float32Array, count) };
 }
