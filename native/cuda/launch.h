@@ -40,6 +40,31 @@ void Launch(const Context& context, const Grid& grid, void (*kernel)(Parameters.
 #endif
 }
 
+/// The same for kernels whose blocks wait for one another: all of them run at the same time, or the
+/// launch fails. They may use as much shared memory as the device has for a block.
+template <class... Parameters, class... Arguments>
+void LaunchTogether(const Context& context, const Grid& grid, void (*kernel)(Parameters...),
+                    const Arguments&... arguments) {
+#ifdef BNLSTM_EMULATOR
+  Launch(context, grid, kernel, arguments...);
+#else
+  const void* const function = reinterpret_cast<const void*>(kernel);
+  Check(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                             static_cast<int>(grid.shared_bytes)),
+        "cudaFuncSetAttribute");
+  std::tuple<Parameters...> values(arguments...);
+  std::apply(
+      [&](auto&... value) {
+        void* pointers[] = {const_cast<void*>(static_cast<const void*>(&value))...};
+        Check(cudaLaunchCooperativeKernel(function, dim3(static_cast<unsigned>(grid.blocks)),
+                                          dim3(static_cast<unsigned>(grid.threads)), pointers,
+                                          grid.shared_bytes, context.stream),
+              "cooperative launch");
+      },
+      values);
+#endif
+}
+
 template <class Body>
 __global__ void ForEachKernel(int64_t count, Body body) {
   const int64_t stride = device::BlockCount() * device::ThreadCount();

@@ -98,6 +98,45 @@ inline void MultiplyTiles(float (&d)[4], const uint32_t (&a)[4], const uint32_t 
   }
 }
 
+inline uint32_t RoundToTf32(float value) {
+  const auto bits = std::bit_cast<uint32_t>(value);
+  if (value != value) return 0x7fffffffu;
+  if ((bits & 0x7f800000u) == 0x7f800000u) return bits;
+  return (bits + 0x1000u) & ~0x1fffu;
+}
+/// Lane 4g + t holds of a: rows g and g + 8 of column t, then of column t + 4; of b: rows t and t + 4
+/// of column g; of d the same as above.
+inline void MultiplyTf32Tiles(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+  struct Fragments {
+    uint32_t a[4], b[2];
+  };
+  const Fragments mine = {{a[0], a[1], a[2], a[3]}, {b[0], b[1]}};
+  const auto* box = emulator::Exchange(emulator::Collective::kMultiplyTf32Tiles, mine);
+  const int lane = ThreadIndex() % emulator::Warp::kLanes, g = lane / 4, t = lane % 4;
+  // The tensor cores leave out the bits below TF32.
+  const auto number = [](uint32_t bits) { return std::bit_cast<float>(bits & ~0x1fffu); };
+  float rows[2][8], columns[2][8];
+  for (int of = 0; of < 4; ++of) {
+    Fragments row, column[2];
+    std::memcpy(&row, box[4 * g + of], sizeof row);
+    std::memcpy(&column[0], box[4 * (2 * t) + of], sizeof row);
+    std::memcpy(&column[1], box[4 * (2 * t + 1) + of], sizeof row);
+    for (int i = 0; i < 4; ++i) {
+      rows[i % 2][of + 4 * (i / 2)] = number(row.a[i]);
+      columns[i % 2][of + 4 * (i / 2)] = number(column[i % 2].b[i / 2]);
+    }
+  }
+  for (int i = 0; i < 4; ++i) {
+    float sum = d[i];
+    for (int k = 0; k < 8; ++k) sum += rows[i / 2][k] * columns[i % 2][k];
+    d[i] = sum;
+  }
+}
+
+inline float Exp2(float x) { return std::exp2(x); }
+inline float Reciprocal(float x) { return 1.0f / x; }
+inline float InverseSquareRoot(float x) { return 1.0f / std::sqrt(x); }
+
 inline Words LoadRelaxed(const void* from) {
   uint32_t words[4];
   emulator::LoadWords(words, from);
@@ -106,6 +145,9 @@ inline Words LoadRelaxed(const void* from) {
 inline void StoreRelaxed(void* to, const Words& v) {
   emulator::StoreWords(to, {v.x, v.y, v.z, v.w});
 }
+inline int LoadFlag(const int* from) { return *static_cast<const volatile int*>(from); }
+inline void StoreFlag(int* to, int flag) { *static_cast<volatile int*>(to) = flag; }
 inline void SpinHint() { emulator::Spin(); }
+inline int64_t Nanoseconds() { return emulator::IdleNanoseconds(); }
 
 }  // namespace bnlstm::device

@@ -56,6 +56,8 @@ const char* Name(Collective kind) {
       return "Ballot";
     case Collective::kMultiplyTiles:
       return "MultiplyTiles";
+    case Collective::kMultiplyTf32Tiles:
+      return "MultiplyTf32Tiles";
   }
   return "";
 }
@@ -299,6 +301,11 @@ void Spin() {
   current->waits_for = &current->block->turn;
   current->generation = current->block->turn;
   Wait();
+}
+
+int64_t IdleNanoseconds() {
+  constexpr int64_t kNanosecondsOfSpin = 20'000;  // long waits end before the emulator gives up
+  return grid.idle_spins * kNanosecondsOfSpin;
 }
 
 void GotOn() { grid.idle_spins = 0; }

@@ -15,7 +15,7 @@ namespace bnlstm::emulator {
 
 struct Block;
 
-enum class Collective { kSyncWarp, kShuffleXor, kShuffleFrom, kBallot, kMultiplyTiles };
+enum class Collective { kSyncWarp, kShuffleXor, kShuffleFrom, kBallot, kMultiplyTiles, kMultiplyTf32Tiles };
 
 struct Warp {
   static constexpr int kLanes = 32, kBoxBytes = 32;
@@ -62,6 +62,9 @@ void RunGrid(int64_t blocks, int threads, size_t shared_bytes, const std::functi
 void Wait();  // until the current thread can run again
 void WaitForBlock();
 void Spin();
+/// A clock that goes only while all threads spin, and begins anew when one gets on: a wait for what
+/// never comes is long, a slow machine is not.
+int64_t IdleNanoseconds();
 [[noreturn]] void FailMixed(Collective kind);
 [[noreturn]] void FailPartial(Collective kind);
 

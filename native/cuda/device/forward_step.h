@@ -4,8 +4,157 @@
 
 namespace bnlstm::cuda {
 
-/// One step forward (docs/paper.md section 1.1). Columns of `a` lie `shape.padded` apart, all others
-/// `shape.stride`.
+/// What the warp of a hidden unit does in a step forward (docs/paper.md section 1.1), once the product
+/// of the hidden state is there. Every plan of the forward pass is this, between its own ways to bring
+/// values and to take them away. In the order of the calls; `a` are the products h_{t-1} Wh of the
+/// four gates, `x` the products x_t Wx. `kFast`: for operands rounded to bf16 or TF32, beside which the
+/// errors of one-pass statistics and of fast gates are nothing.
+template <int kRows, bool kFast>
+class ForwardUnit {
+ public:
+  using Products = Column<kRows>[4];
+  using Inputs = Held<kRows, float>[4];
+
+  /// Reads the parameters.
+  __device__ ForwardUnit(const StepShape& shape, int64_t unit)
+      : j_(unit),
+        none_(shape.norm == Norm::kNone),
+        measures_(shape.norm == Norm::kMeasure),
+        by_row_(kRows == 0 && shape.norm == Norm::kTableByRow) {
+    const int64_t H = shape.hidden;
+    BNLSTM_UNROLL
+    for (int g = 0; g < 4; ++g) {
+      gamma_h_[g] = none_ ? 1.0f : shape.parameters.gamma_h[g * H + j_];
+      gamma_x_[g] = none_ ? 1.0f : shape.parameters.gamma_x[g * H + j_];
+      bias_[g] = shape.parameters.bias[g * H + j_];
+    }
+    gamma_c_ = none_ ? 1.0f : shape.parameters.gamma_c[j_];
+    beta_c_ = shape.parameters.beta_c ? shape.parameters.beta_c[j_] : 0.0f;
+  }
+
+  /// Reads what is known of the step's statistics before it runs.
+  __device__ __forceinline__ void LoadStatistics(const StepShape& shape) {
+    if (measures_) {
+      // Measured when the run began.
+      input_.Load(shape.Input(j_), shape.tables.InputRow(shape.step));
+    } else if (shape.norm == Norm::kTable) {
+      const int64_t row = shape.tables.Row(shape.step, 0);
+      recurrent_.Load(shape.Recurrent(j_), row);
+      input_.Load(shape.Input(j_), shape.tables.InputRow(row));
+      cell_.Load(shape.Cell(j_), row);
+    }
+  }
+
+  __device__ __forceinline__ void MeasureProducts(const StepShape& shape, const Rows& rows,
+                                                  const Products& a) {
+    if (!measures_) return;
+    MeasureColumns(rows, a, recurrent_.mean, var_);
+    BNLSTM_UNROLL
+    for (int g = 0; g < 4; ++g) recurrent_.r[g] = InverseRoot(var_[g], shape.eps);
+  }
+
+  /// c of the rows of the lane, after zoneout, and the output gate. `previous(i, n)`: c before;
+  /// `keep(i, n, g, a, x)` is given what backward wants of each gate.
+  template <class Previous, class Keep>
+  __device__ __forceinline__ void Gates(const StepShape& shape, const Rows& rows, int64_t at,
+                                        const Products& a, const Inputs& x,
+                                        const Previous& previous, const Keep& keep,
+                                        Column<kRows>& c, Column<kRows>& o) {
+    rows.Each<kRows>([&](int i, int n) {
+      if (n >= rows.batch) {
+        c.Set(i, 0);
+        o.Set(i, 0);
+        return;
+      }
+      if (by_row_) {
+        const int64_t row = shape.tables.Row(shape.step, n);
+        recurrent_.Load(shape.Recurrent(j_), row);
+        input_.Load(shape.Input(j_), shape.tables.InputRow(row));
+      }
+      float pre[4];
+      BNLSTM_UNROLL
+      for (int g = 0; g < 4; ++g) {
+        const Pair kept = Kept(g, a[g].Get(i), x[g].Get(i, n));
+        keep(i, n, g, kept);
+        pre[g] = none_ ? kept.a + bias_[g]
+                       : fmaf(kept.a, gamma_h_[g], fmaf(kept.x, gamma_x_[g], bias_[g]));
+      }
+      const float before = previous(i, n);
+      const float next = fmaf(Gate<kFast>::Sigmoid(pre[0]), before,
+                              Gate<kFast>::Sigmoid(pre[1]) * Gate<kFast>::Tanh(pre[3]));
+      c.Set(i, Settle(shape.zoneout_c, rows, n, at + n, before, next));
+      o.Set(i, Gate<kFast>::Sigmoid(pre[2]));
+    });
+  }
+
+  __device__ __forceinline__ void MeasureCell(const StepShape& shape, const Rows& rows,
+                                              const Column<kRows> (&c)[1]) {
+    if (!measures_) return;
+    float var[1];
+    MeasureColumns(rows, c, cell_.mean, var);
+    cell_.r[0] = InverseRoot(var[0], shape.eps);
+    cell_var_ = var[0];
+  }
+
+  /// h of the rows of the lane: `set(i, n, h)`, zeros in the padding. `previous(i, n)`: h before.
+  template <class Previous, class Set>
+  __device__ __forceinline__ void Hidden(const StepShape& shape, const Rows& rows, int64_t at,
+                                         const Column<kRows>& c, const Column<kRows>& o,
+                                         const Previous& previous, const Set& set) {
+    rows.Each<kRows>([&](int i, int n) {
+      if (n >= rows.batch) return set(i, n, 0.0f);
+      if (by_row_) cell_.Load(shape.Cell(j_), shape.tables.Row(shape.step, n));
+      const float z = none_ ? c.Get(i) + beta_c_ : fmaf(cell_.Hat(0, c.Get(i)), gamma_c_, beta_c_);
+      const float next = o.Get(i) * Gate<kFast>::Tanh(z);
+      set(i, n, Settle(shape.zoneout_h, rows, n, at + n, previous(i, n), next));
+    });
+  }
+
+  /// Writes the statistics that were measured: one lane for all, it waits for no store.
+  __device__ __forceinline__ void StoreStatistics(const StepShape& shape) const {
+    if (!measures_ || device::Lane() != 0) return;
+    const int64_t H = shape.hidden;
+    BNLSTM_UNROLL
+    for (int g = 0; g < 4; ++g) {
+      const int64_t to = (shape.step * 4 + g) * H + j_;
+      shape.tables.recurrent_mean[to] = recurrent_.mean[g];
+      shape.tables.recurrent_var[to] = var_[g];
+    }
+    shape.tables.cell_mean[shape.step * H + j_] = cell_.mean[0];
+    shape.tables.cell_var[shape.step * H + j_] = cell_var_;
+  }
+
+  /// What backward wants of a gate's products: both normalised; without norm their sum, as `a`.
+  struct Pair {
+    float a, x;
+  };
+  __device__ __forceinline__ Pair Kept(int g, float a, float x) const {
+    if (none_) return {a + x, 0};
+    return {recurrent_.Hat(g, a), input_.Hat(g, x)};
+  }
+
+ private:
+  template <int kColumns>
+  __device__ __forceinline__ static void MeasureColumns(const Rows& rows,
+                                                        const Column<kRows> (&columns)[kColumns],
+                                                        float (&mean)[kColumns],
+                                                        float (&var)[kColumns]) {
+    if constexpr (kFast) {
+      MeasureOnce<kRows>(rows, columns, mean, var);
+    } else {
+      Measure<kRows>(rows, columns, mean, var);
+    }
+  }
+
+  int64_t j_;
+  bool none_, measures_, by_row_;
+  float gamma_h_[4], gamma_x_[4], bias_[4], gamma_c_, beta_c_;
+  Normalizer<4> recurrent_, input_;
+  Normalizer<1> cell_;
+  float var_[4] = {}, cell_var_ = 0;
+};
+
+/// One step of the plan `steps`. Columns of `a` lie `shape.padded` apart, all others `shape.stride`.
 template <class Value>
 struct ForwardStep {
   StepShape shape;
@@ -25,107 +174,40 @@ __device__ inline void StepForward(const ForwardStep<Value>& u, int64_t j) {
   const StepShape& shape = u.shape;
   const Rows rows = shape.RowsOfStep();
   const int64_t H = shape.hidden, at = j * shape.stride;
-  const bool none = shape.norm == Norm::kNone, measures = shape.norm == Norm::kMeasure;
-  const bool by_row = kRows == 0 && shape.norm == Norm::kTableByRow;
-
-  Column<kRows> a[4], c[1];
+  Column<kRows> a[4], c[1], o;
   Held<kRows, float> x[4], c_before;
   Held<kRows, Value> h_before;
-  float gamma_h[4], gamma_x[4], bias[4];
   BNLSTM_UNROLL
   for (int g = 0; g < 4; ++g) {
     float* const from_a = u.a + (g * H + j) * shape.padded;
     a[g].Place(from_a);
-    if constexpr (kRows > 0) rows.Each<kRows>([&](int i, int64_t n) { a[g].Set(i, from_a[n]); });
+    if constexpr (kRows > 0) rows.Each<kRows>([&](int i, int n) { a[g].Set(i, from_a[n]); });
     x[g].Load(rows, u.p + (g * H + j) * shape.stride);
-    gamma_h[g] = none ? 1.0f : shape.parameters.gamma_h[g * H + j];
-    gamma_x[g] = none ? 1.0f : shape.parameters.gamma_x[g * H + j];
-    bias[g] = shape.parameters.bias[g * H + j];
   }
   c[0].Place(u.c + at);
+  o.Place(u.a + (2 * H + j) * shape.padded);  // where its product was
   c_before.Load(rows, u.c_before + at);
   const bool wants_h_before = shape.lengths || shape.zoneout_h.rate != 0;
   h_before.Load(rows, wants_h_before ? u.h_before + at : nullptr);
-  const float gamma_c = none ? 1.0f : shape.parameters.gamma_c[j];
-  const float beta_c = shape.parameters.beta_c ? shape.parameters.beta_c[j] : 0.0f;
-  const UnitTable recurrent_table = shape.Recurrent(j), input_table = shape.Input(j);
-  const UnitTable cell_table = shape.Cell(j);
-  Normalizer<4> recurrent, input;
-  Normalizer<1> cell;
-  if (measures) {
-    input.Load(input_table, shape.tables.InputRow(shape.step));  // measured when the run began
-  } else if (shape.norm == Norm::kTable) {
-    const int64_t row = shape.tables.Row(shape.step, 0);
-    recurrent.Load(recurrent_table, row);
-    input.Load(input_table, shape.tables.InputRow(row));
-    cell.Load(cell_table, row);
-  }
+  ForwardUnit<kRows, false> unit(shape, j);
+  unit.LoadStatistics(shape);
 
-  if (measures) {
-    float var[4];
-    Measure<kRows>(rows, a, recurrent.mean, var);
-    BNLSTM_UNROLL
-    for (int g = 0; g < 4; ++g) {
-      recurrent.r[g] = InverseRoot(var[g], shape.eps);
-      if (device::Lane() == 0) {  // one lane for all: it waits for no store
-        const int64_t to = (shape.step * 4 + g) * H + j;
-        shape.tables.recurrent_mean[to] = recurrent.mean[g];
-        shape.tables.recurrent_var[to] = var[g];
-      }
-    }
-  }
-  rows.Each<kRows>([&](int i, int64_t n) {
-    if (n >= rows.batch) {  // zeros, also where products will read
-      c[0].Set(i, 0);
-      if constexpr (kRows > 0) u.c[at + n] = 0;
-      a[2].Set(i, 0);
-      return;
-    }
-    if (by_row) {
-      const int64_t row = shape.tables.Row(shape.step, n);
-      recurrent.Load(recurrent_table, row);
-      input.Load(input_table, shape.tables.InputRow(row));
-    }
-    float pre[4];
-    BNLSTM_UNROLL
-    for (int g = 0; g < 4; ++g) {
-      const int64_t to = (g * H + j) * shape.stride + n;
-      if (none) {
-        const float sum = a[g].Get(i) + x[g].Get(i, n);
-        if (u.kept_a) StoreValue(u.kept_a + to, sum);
-        pre[g] = sum + bias[g];
-      } else {
-        const float hat_a = recurrent.Hat(g, a[g].Get(i)), hat_x = input.Hat(g, x[g].Get(i, n));
-        if (u.kept_a) StoreValue(u.kept_a + to, hat_a);
-        if (u.kept_b) StoreValue(u.kept_b + to, hat_x);
-        pre[g] = fmaf(hat_a, gamma_h[g], fmaf(hat_x, gamma_x[g], bias[g]));
-      }
-    }
-    const float previous = c_before.Get(i, n);
-    const float next = fmaf(Sigmoid(pre[0]), previous, Sigmoid(pre[1]) * tanhf(pre[3]));
-    const float settled = Settle(shape.zoneout_c, rows, n, at + n, previous, next);
-    c[0].Set(i, settled);
-    if constexpr (kRows > 0) u.c[at + n] = settled;
-    a[2].Set(i, Sigmoid(pre[2]));
-  });
-
-  if (measures) {
-    float var[1];
-    Measure<kRows>(rows, c, cell.mean, var);
-    cell.r[0] = InverseRoot(var[0], shape.eps);
-    if (device::Lane() == 0) {
-      shape.tables.cell_mean[shape.step * H + j] = cell.mean[0];
-      shape.tables.cell_var[shape.step * H + j] = var[0];
-    }
-  }
-  rows.Each<kRows>([&](int i, int64_t n) {
-    Value* const to = u.h + at + n;
-    if (n >= rows.batch) return StoreValue(to, 0);
-    if (by_row) cell.Load(cell_table, shape.tables.Row(shape.step, n));
-    const float z = none ? c[0].Get(i) + beta_c : fmaf(cell.Hat(0, c[0].Get(i)), gamma_c, beta_c);
-    const float next = a[2].Get(i) * tanhf(z);
-    StoreValue(to, Settle(shape.zoneout_h, rows, n, at + n, h_before.Get(i, n), next));
-  });
+  unit.MeasureProducts(shape, rows, a);
+  const auto keep = [&](int, int n, int g, const auto& kept) {
+    const int64_t to = (g * H + j) * shape.stride + n;
+    if (u.kept_a) StoreValue(u.kept_a + to, kept.a);
+    if (u.kept_b) StoreValue(u.kept_b + to, kept.x);
+  };
+  unit.Gates(
+      shape, rows, at, a, x, [&](int i, int n) { return c_before.Get(i, n); }, keep, c[0], o);
+  unit.MeasureCell(shape, rows, c);
+  unit.Hidden(
+      shape, rows, at, c[0], o, [&](int i, int n) { return h_before.Get(i, n); },
+      [&](int i, int n, float h) {
+        if constexpr (kRows > 0) u.c[at + n] = c[0].Get(i);
+        StoreValue(u.h + at + n, h);
+      });
+  unit.StoreStatistics(shape);
 }
 
 }  // namespace bnlstm::cuda

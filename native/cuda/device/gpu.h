@@ -55,6 +55,32 @@ __device__ inline void MultiplyTiles(float (&d)[4], const uint32_t (&a)[4],
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
 
+__device__ inline uint32_t RoundToTf32(float value) {
+  uint32_t bits;
+  asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(bits) : "f"(value));
+  return bits;
+}
+__device__ inline void MultiplyTf32Tiles(float (&d)[4], const uint32_t (&a)[4],
+                                         const uint32_t (&b)[2]) {
+  asm volatile(
+      "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 "
+      "{%0,%1,%2,%3},{%4,%5,%6,%7},{%8,%9},{%0,%1,%2,%3};"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+
+__device__ inline float Exp2(float x) {
+  float y;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+__device__ inline float Reciprocal(float x) {
+  float y;
+  asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+__device__ inline float InverseSquareRoot(float x) { return rsqrtf(x); }
+
 __device__ inline Words LoadRelaxed(const void* from) {
   Words v;
   asm volatile("ld.relaxed.gpu.global.v4.u32 {%0,%1,%2,%3}, [%4];"
@@ -68,6 +94,19 @@ __device__ inline void StoreRelaxed(void* to, const Words& v) {
                "r"(v.z), "r"(v.w)
                : "memory");
 }
+__device__ inline int LoadFlag(const int* from) {
+  int flag;
+  asm volatile("ld.relaxed.sys.global.s32 %0, [%1];" : "=r"(flag) : "l"(from) : "memory");
+  return flag;
+}
+__device__ inline void StoreFlag(int* to, int flag) {
+  asm volatile("st.relaxed.sys.global.s32 [%0], %1;" ::"l"(to), "r"(flag) : "memory");
+}
 __device__ inline void SpinHint() {}
+__device__ inline int64_t Nanoseconds() {
+  int64_t now;
+  asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(now));
+  return now;
+}
 
 }  // namespace bnlstm::device

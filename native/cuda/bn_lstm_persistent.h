@@ -1,0 +1,16 @@
+#pragma once
+
+#include "cuda/bn_lstm_plan.h"
+#include "cuda/context.h"
+#include "cuda/device/backward_run.h"
+#include "cuda/device/forward_run.h"
+
+namespace bnlstm::cuda {
+
+/// Enqueues one launch of the persistent plan. The exchange has been set to 0xff.
+template <class Value>
+void Launch(const PersistentPass& pass, const ForwardRun<Value>& run, const Context& context);
+template <class Value>
+void Launch(const PersistentPass& pass, const BackwardRun<Value>& run, const Context& context);
+
+}  // namespace bnlstm::cuda

@@ -1,0 +1,134 @@
+#pragma once
+
+#include "cuda/device/backward_step.h"
+#include "cuda/device/recurrent_product.h"
+
+namespace bnlstm::cuda {
+
+/// Some steps of one direction backward, in one launch, from the last to the first. As ForwardRun; what
+/// travels is dA. Columns of dh and dc lie `shape.padded` apart, all others `shape.stride`, steps
+/// `shape.padded`.
+template <class Value>
+struct BackwardRun {
+  StepShape shape;  // of the first step
+  bool through;     // gradients of the statistics
+  int64_t steps;
+  const Value* wh;  // [H][4H]
+  const Value *kept_a, *kept_b;
+  const float *c, *c_there;  // before the first step and after each; after step `here - 1`
+  int64_t here;
+  const Value* dy;  // or null
+  float *dh, *dc;   // [H] in: of the state after the last step; out: of that before the first
+  Value *da, *db;   // [4H] gradients of the products; db null: not wanted
+  float* dp;        // [4H] gradients of the pre-activations, or null
+  double* sums;     // [H][kSumsOfUnit] added to
+  Published<Value>* exchange;  // [steps][blocks][8 / kVector][4][padded][kVector], all bits set
+  Split split;
+  Watch watch;
+
+  static size_t SharedBytes(const Split& split, int64_t padded) {
+    const int slots = split.slices * kUnitsOfBlock * ((padded + 15) / 16 * 16 + 4);
+    return static_cast<size_t>(slots) * sizeof(float) +
+           static_cast<size_t>(4 * kUnitsOfBlock * padded) * sizeof(Published<Value>);
+  }
+};
+
+template <class Value, int kItems, int kRows>
+__device__ inline void RunBackward(const BackwardRun<Value>& run) {
+  using Op = Operand<Value>;
+  using Product = BackwardProduct<Value, kItems, kItems <= 16 && kRows == 1 ? 2 : 1>;
+  StepShape shape = run.shape;
+  const int H = static_cast<int>(shape.hidden), stride = static_cast<int>(shape.stride);
+  const int first = static_cast<int>(shape.step), steps = static_cast<int>(run.steps);
+  const int padded = static_cast<int>(shape.padded);
+  const int blocks = static_cast<int>(device::BlockCount()), warp = device::Warp();
+  const int block = static_cast<int>(device::BlockIndex()), j = block * kUnitsOfBlock + warp;
+  const bool owns = j < H, none = shape.norm == Norm::kNone;
+  auto* const slots = device::SharedMemory<float>();
+  auto* const tile = reinterpret_cast<Published<Value>*>(
+      slots + run.split.slices * kUnitsOfBlock * Product::Stride(padded));
+  const int published = 4 * kUnitsOfBlock * padded;  // by a block, of a step
+  const auto place = [&](int g, int n) {
+    return tile + ((warp / Op::kVector * 4 + g) * padded + n) * Op::kVector + warp % Op::kVector;
+  };
+
+  const Product product(run.wh, H, run.split);
+  BackwardUnit<kRows, Value, true> unit(shape, run.through, owns ? j : H - 1);
+  KeptStep<kRows, Value> kept;
+  Column<kRows> dz, d_pre[4];
+  float dh[kRows], dc[kRows];
+  double sum = 0;
+  Rows rows = shape.RowsOfStep();
+  const auto load = [&](int slot) {
+    shape.step = first + slot;
+    rows = shape.RowsOfStep();
+    if (!owns) return;
+    const int at = j * stride + slot * padded;
+    BNLSTM_UNROLL
+    for (int g = 0; g < 4; ++g) {
+      kept.a[g].Load(rows, run.kept_a + g * H * stride + at);
+      kept.x[g].Load(rows, none ? nullptr : run.kept_b + g * H * stride + at);
+    }
+    kept.dy.Load(rows, run.dy ? run.dy + at : nullptr);
+    kept.c.Load(rows, slot + 1 < run.here ? run.c + at + padded : run.c_there + j * stride);
+    kept.c_before.Load(rows, run.c + at);
+    unit.LoadStatistics(shape);
+  };
+  BNLSTM_UNROLL
+  for (int i = 0; i < kRows; ++i) dh[i] = dc[i] = 0;
+  if (owns) {
+    rows.Each<kRows>([&](int i, int n) {
+      dh[i] = run.dh[j * padded + n];
+      dc[i] = run.dc[j * padded + n];
+    });
+  } else {
+    rows.Each<kRows>([&](int, int n) {
+      BNLSTM_UNROLL
+      for (int g = 0; g < 4; ++g) *place(g, n) = 0;
+    });
+  }
+  load(steps - 1);
+
+  for (int slot = steps - 1; slot >= 0; --slot) {
+    const int at = j * stride + slot * padded;
+    if (owns) {
+      unit.PreActivations(
+          shape, rows, at, kept, [&](int i, int) { return dh[i]; },
+          [&](int i, int) { return dc[i]; }, [&](int i, int, float d) { dh[i] = d; },
+          [&](int i, int, float d) { dc[i] = d; }, dz, d_pre);
+      unit.Products(shape, rows, kept, d_pre, [&](int, int n, int g, float da, float, float) {
+        *place(g, n) = Op::Round(da);
+      });
+    }
+    device::SyncBlock();
+    auto* const exchange = run.exchange + int64_t{slot} * blocks * published;
+    Publish(exchange + block * published, tile, published / Op::kVector);
+
+    // What other blocks do not wait for.
+    if (owns) {
+      sum += static_cast<double>(unit.SumOfLane());
+      unit.Products(shape, rows, kept, d_pre,
+                    [&](int, int n, int g, float da, float db, float d) {
+                      const int to = g * H * stride + at + n;
+                      StoreValue(run.da + to, da);
+                      if (run.db) StoreValue(run.db + to, db);
+                      if (run.dp) run.dp[to] = d;
+                    });
+    }
+    if (slot > 0) load(slot - 1);
+    product.Run(exchange, blocks * (kUnitsOfBlock / Op::kVector), padded, run.watch, slots);
+    device::SyncBlock();
+    if (owns) {
+      rows.Each<kRows>([&](int i, int n) { dh[i] += product.Sum(slots, warp, padded, n); });
+    }
+  }
+  if (!owns) return;
+  rows.Each<kRows>([&](int i, int n) {
+    run.dh[j * padded + n] = dh[i];
+    run.dc[j * padded + n] = dc[i];
+  });
+  double* const unit_sums = run.sums + j * kSumsOfUnit;
+  if (device::Lane() < kSums) unit_sums[device::Lane()] += sum;
+}
+
+}  // namespace bnlstm::cuda

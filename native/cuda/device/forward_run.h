@@ -1,0 +1,130 @@
+#pragma once
+
+#include "cuda/device/forward_step.h"
+#include "cuda/device/recurrent_product.h"
+
+namespace bnlstm::cuda {
+
+/// Some steps of one direction, in one launch. A block owns eight hidden units and the whole batch:
+/// all statistics are its own, and only h travels. Columns of p, c, h and kept lie `shape.stride`
+/// apart, steps `shape.padded`.
+template <class Value>
+struct ForwardRun {
+  StepShape shape;  // of the first step
+  int64_t steps;
+  const Value* wh;  // [H][4H]
+  const float* p;   // [4H] x Wx
+  // Before the first step and after each. The state after step `here - 1` lies at `c_there`.
+  float *c, *c_there;
+  Value *h, *h_there;
+  int64_t here;
+  Value *kept_a, *kept_b;      // for backward, or null
+  Published<Value>* exchange;  // [steps][blocks][8 / kVector][padded][kVector], all bits set
+  Split split;
+  Watch watch;
+
+  static size_t SharedBytes(const Split& split, int64_t padded) {
+    const int slots = split.slices * kUnitsOfBlock * (padded + 1);
+    return static_cast<size_t>(slots) * sizeof(GateSums) +
+           static_cast<size_t>(kUnitsOfBlock * padded) * sizeof(Published<Value>);
+  }
+};
+
+template <class Value, int kItems, int kRows>
+__device__ inline void RunForward(const ForwardRun<Value>& run) {
+  using Op = Operand<Value>;
+  using Product = ForwardProduct<Value, kItems, kItems == 4 ? 2 : 1>;
+  StepShape shape = run.shape;
+  const int H = static_cast<int>(shape.hidden), stride = static_cast<int>(shape.stride);
+  const int first = static_cast<int>(shape.step), steps = static_cast<int>(run.steps);
+  const int padded = static_cast<int>(shape.padded);
+  const int blocks = static_cast<int>(device::BlockCount()), warp = device::Warp();
+  const int block = static_cast<int>(device::BlockIndex()), j = block * kUnitsOfBlock + warp;
+  const bool owns = j < H;  // the last block may have less than eight
+  auto* const slots = device::SharedMemory<GateSums>();
+  auto* const tile = reinterpret_cast<Published<Value>*>(
+      slots + run.split.slices * kUnitsOfBlock * Product::Stride(padded));
+  const int published = kUnitsOfBlock * padded;  // by a block, of a step
+  const auto place = [&](int n) {
+    return tile + (warp / Op::kVector * padded + n) * Op::kVector + warp % Op::kVector;
+  };
+  const auto publish = [&](int slot) {
+    Publish(run.exchange + (int64_t{slot} * blocks + block) * published, tile,
+            published / Op::kVector);
+  };
+
+  const Product product(run.wh, H, run.split);
+  ForwardUnit<kRows, true> unit(shape, owns ? j : H - 1);
+  Column<kRows> a[4], c[1], o;
+  Held<kRows, float> x[4];
+  float h_before[kRows];
+  Rows rows = shape.RowsOfStep();
+  BNLSTM_UNROLL
+  for (int i = 0; i < kRows; ++i) h_before[i] = 0;
+  rows.Each<kRows>([&](int i, int n) {
+    c[0].Set(i, owns ? run.c[j * stride + n] : 0.0f);
+    h_before[i] = owns ? LoadValue(run.h + j * stride + n) : 0.0f;
+    *place(n) = Op::Round(h_before[i]);
+  });
+  const auto load_inputs = [&](int slot) {
+    BNLSTM_UNROLL
+    for (int g = 0; g < 4; ++g) {
+      x[g].Load(rows, owns ? run.p + (g * H + j) * stride + slot * padded : nullptr);
+    }
+  };
+  load_inputs(0);
+  device::SyncBlock();
+  publish(0);
+
+  for (int slot = 0; slot < steps; ++slot) {
+    const int at = j * stride + slot * padded;
+    shape.step = first + slot;
+    rows = shape.RowsOfStep();
+    if (owns) unit.LoadStatistics(shape);
+    product.Run(run.exchange + int64_t{slot} * blocks * published, blocks * (kUnitsOfBlock / Op::kVector),
+                padded, run.watch, slots);
+    device::SyncBlock();
+    if (owns) {
+      rows.Each<kRows>([&](int i, int n) {
+        const GateSums sums = product.Sum(slots, warp, padded, n);
+        BNLSTM_UNROLL
+        for (int g = 0; g < 4; ++g) a[g].Set(i, sums.of[g]);
+      });
+      unit.MeasureProducts(shape, rows, a);
+      unit.Gates(
+          shape, rows, at, a, x, [&](int i, int) { return c[0].Get(i); },
+          [](int, int, int, const auto&) {}, c[0], o);
+      unit.MeasureCell(shape, rows, c);
+      unit.Hidden(
+          shape, rows, at, c[0], o, [&](int i, int) { return h_before[i]; },
+          [&](int i, int n, float h) {
+            h_before[i] = Op::Rounded(h);
+            *place(n) = Op::Round(h);
+          });
+    }
+    device::SyncBlock();
+    if (slot + 1 < steps) publish(slot + 1);
+
+    // What other blocks do not wait for.
+    if (!owns) continue;
+    const bool inside = slot + 1 < run.here;
+    float* const c_to = (inside ? run.c + (slot + 1) * padded : run.c_there) + j * stride;
+    Value* const h_to = (inside ? run.h + (slot + 1) * padded : run.h_there) + j * stride;
+    rows.Each<kRows>([&](int i, int n) {
+      c_to[n] = c[0].Get(i);
+      StoreValue(h_to + n, h_before[i]);
+      if (n >= rows.batch || !run.kept_a) return;
+      BNLSTM_UNROLL
+      for (int g = 0; g < 4; ++g) {
+        const auto kept = unit.Kept(g, a[g].Get(i), x[g].Get(i, n));
+        const int to = g * H * stride + at + n;
+        StoreValue(run.kept_a + to, kept.a);
+        if (run.kept_b) StoreValue(run.kept_b + to, kept.x);
+      }
+    });
+    unit.StoreStatistics(shape);
+    if (slot + 1 < steps) load_inputs(slot + 1);
+  }
+}
+
+}  // namespace bnlstm::cuda

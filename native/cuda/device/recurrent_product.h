@@ -1,0 +1,265 @@
+#pragma once
+
+#include "cuda/device/exchange.h"
+
+namespace bnlstm::cuda {
+
+// The products of the persistent kernels: a block has the weights of its eight hidden units in the
+// registers of its eight warps and multiplies what the other blocks publish. The warps share the work
+// out: `slices` of k times `parts` of the batch.
+
+/// How; the same for all blocks. Of each warp.
+struct Split {
+  int slices = 0, parts = 0;
+  int items = 0;  // of k: four vectors each
+  int tiles = 0;  // of rows: 8 forward, 16 backward
+};
+
+constexpr int kUnitsOfBlock = 8, kWarpsOfBlock = 8;
+
+__device__ inline int Least(int a, int b) { return a < b ? a : b; }
+
+struct alignas(16) GateSums {
+  float of[4];
+};
+
+/// h Wh: 32 columns (f, i, o and g of eight units) are the rows of the tensor cores' left operand, the
+/// batch their columns, so that a batch of any size wastes little. Lane 4g + t has all four gates of
+/// unit g.
+template <class Value, int kItems, int kTiles>
+class ForwardProduct {
+  using Op = Operand<Value>;
+  using Words = device::Words;
+  static constexpr int kAhead = kItems > 4 ? 2 : 4;    // items on their way
+  static_assert(kItems % kAhead == 0);
+
+ public:
+  /// Floats of shared memory.
+  static constexpr __host__ __device__ int Stride(int padded) { return padded + 1; }  // else banks collide
+
+  /// `wh` [hidden][4 hidden]; zeros beyond.
+  __device__ __forceinline__ ForwardProduct(const Value* wh, int64_t hidden, const Split& split)
+      : split_(split) {
+    const int64_t unit = device::BlockIndex() * kUnitsOfBlock + device::Lane() / 4;
+    BNLSTM_UNROLL
+    for (int item = 0; item < kItems; ++item) {
+      const int64_t k = int64_t{Vector(item)} * Op::kVector;
+      BNLSTM_UNROLL
+      for (int gate = 0; gate < 4; ++gate) {
+        const auto get = [&](int e) -> Value {
+          const bool inside = item < split.items && k + e < hidden && unit < hidden;
+          return inside ? wh[(k + e) * 4 * hidden + gate * hidden + unit] : Value{};
+        };
+        BNLSTM_UNROLL
+        for (int w = 0; w < 4; ++w) {
+          weights_[item][w / 2][gate / 2][w % 2 * 2 + gate % 2] = Op::Word(w, get);
+        }
+      }
+    }
+  }
+
+  /// Leaves the sums of the warp's slice in `slots` [slices][units][Stride]. `from`: what has been or
+  /// will be published, [vectors][padded rows][kVector].
+  __device__ __forceinline__ void Run(const Published<Value>* from, int vectors, int padded,
+                                      const Watch& watch, GateSums* slots) const {
+    const int lane = device::Lane(), g = lane / 4, t = lane % 4;
+    const int slice = device::Warp() % split_.slices;
+    const int begin = device::Warp() / split_.slices * split_.tiles * 8 + g;
+    const int rows = Least(begin + split_.tiles * 8, padded);  // the lane's end before them
+    const int there = Least(split_.items, (vectors - Vector(0) + 3) / 4);  // items of the lane
+    const int step = 4 * padded;  // from item to item
+    const Words* const first = reinterpret_cast<const Words*>(from) + Vector(0) * padded;
+    Words v[kAhead][kTiles];
+    const auto load = [&](const Words* at, bool inside, int row, Words(&into)[kTiles]) {
+      BNLSTM_UNROLL
+      for (int n = 0; n < kTiles; ++n) {
+        into[n] = {};
+        if (inside && row + 8 * n < rows) into[n] = device::LoadRelaxed(at + 8 * n);
+      }
+    };
+    const Words* ahead = first + begin;
+    BNLSTM_UNROLL
+    for (int item = 0; item < kAhead; ++item, ahead += step) {
+      load(ahead, item < there, begin, v[item]);
+    }
+    for (int row = begin; row < rows; row += 8 * kTiles) {
+      float sums[2][kTiles][4] = {};
+      const Words* at = first + row;
+      BNLSTM_UNROLL
+      for (int item = 0; item < kItems; ++item, at += step) {
+        Words(&mine)[kTiles] = v[item % kAhead];
+        if (item < split_.items) {
+          for (Patience patience(watch);;) {
+            bool missing = false;
+            BNLSTM_UNROLL
+            for (int n = 0; n < kTiles; ++n) {
+              if (!Missing<Value>(mine[n])) continue;
+              missing = true;
+              mine[n] = device::LoadRelaxed(at + 8 * n);
+            }
+            if (!missing || patience.Ends()) break;
+          }
+          BNLSTM_UNROLL
+          for (int n = 0; n < kTiles; ++n) {
+            if (row - g + 8 * n >= rows - g) continue;  // the same for all lanes
+            const uint32_t b[2][2] = {{mine[n].x, mine[n].y}, {mine[n].z, mine[n].w}};
+            BNLSTM_UNROLL
+            for (int half = 0; half < 2; ++half) {
+              Op::Multiply(sums[0][n], weights_[item][half][0], b[half]);
+              Op::Multiply(sums[1][n], weights_[item][half][1], b[half]);
+            }
+          }
+        }
+        if (item + kAhead == kItems) ahead = first + row + 8 * kTiles;
+        const int next_row = item + kAhead < kItems ? row : row + 8 * kTiles;
+        load(ahead, (item + kAhead) % kItems < there, next_row, mine);
+        ahead += step;
+      }
+      BNLSTM_UNROLL
+      for (int n = 0; n < kTiles; ++n) {
+        if (row - g + 8 * n >= rows - g) continue;
+        BNLSTM_UNROLL
+        for (int i = 0; i < 2; ++i) {
+          slots[(slice * kUnitsOfBlock + g) * Stride(padded) + row - g + 8 * n + 2 * t + i] = {
+              {sums[0][n][i], sums[0][n][2 + i], sums[1][n][i], sums[1][n][2 + i]}};
+        }
+      }
+    }
+  }
+
+  /// The sum over the slices, of one of the block's units.
+  __device__ __forceinline__ GateSums Sum(const GateSums* slots, int unit, int padded,
+                                          int n) const {
+    GateSums sum = slots[unit * Stride(padded) + n];
+    for (int slice = 1; slice < split_.slices; ++slice) {
+      const GateSums more = slots[(slice * kUnitsOfBlock + unit) * Stride(padded) + n];
+      BNLSTM_UNROLL
+      for (int g = 0; g < 4; ++g) sum.of[g] += more.of[g];
+    }
+    return sum;
+  }
+
+ private:
+  /// Of the lane, along k.
+  __device__ int Vector(int item) const {
+    return (device::Warp() % split_.slices * split_.items + item) * 4 + device::Lane() % 4;
+  }
+
+  const Split split_;
+  uint32_t weights_[kItems][2][2][4];
+};
+
+/// dA Wh^T: the batch is the rows of the left operand, the block's eight units the columns of the right
+/// one, and k runs over the four gates of all units: vectors of [units / kVector][4 gates].
+template <class Value, int kItems, int kTiles>
+class BackwardProduct {
+  using Op = Operand<Value>;
+  using Words = device::Words;
+  static constexpr int kAhead = kItems > 16 ? 2 : 4;  // items on their way
+  static_assert(kItems % kAhead == 0);
+
+ public:
+  static constexpr __host__ __device__ int Stride(int padded) { return (padded + 15) / 16 * 16 + 4; }
+
+  __device__ __forceinline__ BackwardProduct(const Value* wh, int64_t hidden, const Split& split)
+      : split_(split) {
+    const int64_t unit = device::BlockIndex() * kUnitsOfBlock + device::Lane() / 4;
+    const int64_t gate = device::Lane() % 4;
+    BNLSTM_UNROLL
+    for (int item = 0; item < kItems; ++item) {
+      const int64_t k = int64_t{Group(item)} * Op::kVector;
+      const auto get = [&](int e) -> Value {
+        const bool inside = item < split.items && k + e < hidden && unit < hidden;
+        return inside ? wh[unit * 4 * hidden + gate * hidden + k + e] : Value{};
+      };
+      BNLSTM_UNROLL
+      for (int w = 0; w < 4; ++w) weights_[item][w / 2][w % 2] = Op::Word(w, get);
+    }
+  }
+
+  /// Leaves the sums of the warp's slice in `slots` [slices][units][Stride]. `from`
+  /// [groups][4][padded rows][kVector].
+  __device__ __forceinline__ void Run(const Published<Value>* from, int groups, int padded,
+                                      const Watch& watch, float* slots) const {
+    const int lane = device::Lane(), g = lane / 4, t = lane % 4;
+    const int slice = device::Warp() % split_.slices;
+    const int begin = device::Warp() / split_.slices * split_.tiles * 16 + g;
+    const int rows = Least(begin + split_.tiles * 16, padded);  // the lane's end before them
+    const int there = Least(split_.items, groups - Group(0));
+    const int step = 4 * padded;  // from item to item
+    const Words* const first = reinterpret_cast<const Words*>(from) + (Group(0) * 4 + t) * padded;
+    Words v[kAhead][2 * kTiles];
+    const auto load = [&](const Words* at, bool inside, int row, Words(&into)[2 * kTiles]) {
+      BNLSTM_UNROLL
+      for (int n = 0; n < 2 * kTiles; ++n) {
+        into[n] = {};
+        if (inside && row + 8 * n < rows) into[n] = device::LoadRelaxed(at + 8 * n);
+      }
+    };
+    const Words* ahead = first + begin;
+    BNLSTM_UNROLL
+    for (int item = 0; item < kAhead; ++item, ahead += step) {
+      load(ahead, item < there, begin, v[item]);
+    }
+    for (int row = begin; row < rows; row += 16 * kTiles) {
+      float sums[kTiles][4] = {};
+      const Words* at = first + row;
+      BNLSTM_UNROLL
+      for (int item = 0; item < kItems; ++item, at += step) {
+        Words(&mine)[2 * kTiles] = v[item % kAhead];
+        if (item < split_.items) {
+          for (Patience patience(watch);;) {
+            bool missing = false;
+            BNLSTM_UNROLL
+            for (int n = 0; n < 2 * kTiles; ++n) {
+              if (!Missing<Value>(mine[n])) continue;
+              missing = true;
+              mine[n] = device::LoadRelaxed(at + 8 * n);
+            }
+            if (!missing || patience.Ends()) break;
+          }
+          BNLSTM_UNROLL
+          for (int n = 0; n < kTiles; ++n) {
+            if (row - g + 16 * n >= rows - g) continue;  // the same for all lanes
+            const Words &low = mine[2 * n], &high = mine[2 * n + 1];
+            const uint32_t a[2][4] = {{low.x, high.x, low.y, high.y},
+                                      {low.z, high.z, low.w, high.w}};
+            Op::Multiply(sums[n], a[0], weights_[item][0]);
+            Op::Multiply(sums[n], a[1], weights_[item][1]);
+          }
+        }
+        if (item + kAhead == kItems) ahead = first + row + 16 * kTiles;
+        const int next_row = item + kAhead < kItems ? row : row + 16 * kTiles;
+        load(ahead, (item + kAhead) % kItems < there, next_row, mine);
+        ahead += step;
+      }
+      BNLSTM_UNROLL
+      for (int n = 0; n < kTiles; ++n) {
+        if (row - g + 16 * n >= rows - g) continue;
+        BNLSTM_UNROLL
+        for (int i = 0; i < 4; ++i) {
+          slots[(slice * kUnitsOfBlock + 2 * t + i % 2) * Stride(padded) + row + 16 * n + i / 2 * 8] =
+              sums[n][i];
+        }
+      }
+    }
+  }
+
+  __device__ __forceinline__ float Sum(const float* slots, int unit, int padded, int n) const {
+    float sum = slots[unit * Stride(padded) + n];
+    for (int slice = 1; slice < split_.slices; ++slice) {
+      sum += slots[(slice * kUnitsOfBlock + unit) * Stride(padded) + n];
+    }
+    return sum;
+  }
+
+ private:
+  __device__ int Group(int item) const {
+    return device::Warp() % split_.slices * split_.items + item;
+  }
+
+  const Split split_;
+  uint32_t weights_[kItems][2][2];
+};
+
+}  // namespace bnlstm::cuda
