@@ -78,7 +78,7 @@ export function differing(a: CaseResult, b: CaseResult): string[] {
 
 /**
  * What differs where the same rows were computed in batches of different size: in any bit; on a GPU
- * by more than sums in another order explain. There cuBLAS takes another kernel for a product of
+ * by more than sums in another order explain. There cuBLAS may take another kernel for a product of
  * another size, and with it another order of the sum. (The emulator's products have one order.)
  */
 export function differingRows(device: string, dtype: FloatType, a: CaseResult, b: CaseResult) {
