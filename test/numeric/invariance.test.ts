@@ -1,7 +1,8 @@
-// Bits do not depend on the number of threads, nor, with population statistics, on the rows beside.
-import { describe, expect, it } from 'vitest';
+// Bits do not depend on the number of threads, nor, with population statistics, on the rows beside:
+// on a GPU results then do not but for rounding.
+import { describe, expect, it, test } from 'vitest';
 import type { BnLstmCase, CaseResult } from '../../lib/model/bn_lstm_case.js';
-import { differing, runOn } from './check_case.js';
+import { differing, differingRows, runOn } from './check_case.js';
 import { devices } from './devices.js';
 import { type CaseShape, randomCase } from './random_case.js';
 
@@ -78,6 +79,19 @@ function ofRows(result: CaseResult, T: number, from: number, count: number): Cas
   return own;
 }
 
+test.each(types)('only on a GPU may rows differ, and there by rounding alone: %s', (dtype) => {
+  const pair = (...y: number[]) => new Map([['y', Float32Array.from(y)]]);
+  const compare = (device: string, ...y: number[]) =>
+    differingRows(device, dtype, pair(...y), pair(1, 0.5)).length;
+  const next = 1 + 2 ** -23;
+  expect([compare('cuda:0', next, 0.5), compare('cuda:0', 1, 0.5)]).toEqual([0, 0]);
+  expect([compare('emulator', next, 0.5), compare('cpu:avx2', next, 0.5)]).toEqual([1, 1]);
+  for (const wrong of [[1.02, 0.5], [1, Number.NaN], [1]])
+    expect(compare('cuda:0', ...wrong)).toBe(1);
+  expect(differingRows('cuda:0', dtype, new Map(), pair(1)).length).toBe(1);
+  expect(differingRows('cuda:0', dtype, pair(1), new Map()).length).toBe(1);
+});
+
 describe.each(devices)('%s', (device) => {
   it.each(cases)('rows among others, $dtype: $name', async ({ name, dtype }) => {
     const { options, ...shape } = shapes[name];
@@ -100,7 +114,8 @@ describe.each(devices)('%s', (device) => {
       const own = (result: CaseResult) =>
         count === B ? result : new Map([...result].filter(([key]) => ofAll.has(key)));
       const ofAll = count === B ? all : ofRows(all, given.T, from, count);
-      expect(differing(own(alone), ofAll), `${count} rows from ${from}`).toEqual([]);
+      const compare = count === B ? differing : differingRows.bind(null, device, dtype);
+      expect(compare(own(alone), ofAll), `${count} rows from ${from}`).toEqual([]);
       compared += ofAll.size;
       threads = threads === 1 ? 2 : threads === 2 ? 5 : 1;
     }

@@ -38,6 +38,15 @@ describe('the parts', () => {
     expect(json('curve-device.json').losses).toHaveLength(2);
   });
 
+  test('ask whether runs, rows and devices agree, of models with many weights too', () => {
+    const args = ['scripts/gpu-check/agreement.mjs', 'cpu', 'small'];
+    const { status, stdout } = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8' });
+    expect(stdout).toMatch(
+      /^figure: same bits from run to run, equal rows get equal bits, losses of the CPU within 0e/,
+    );
+    expect(status).toBe(0);
+  });
+
   test('fail singly, and the exit code says so', () => {
     const env = { BNLSTM_ADDON: '/nowhere/bnlstm.node' };
     const { status, stdout } = check(['--device', 'cpu', '--out', out, 'sanitize', 'bench'], env);

@@ -13,8 +13,7 @@ export interface Shape {
 
 /**
  * The twelve of the default, as [hidden, batch]: the sizes that the plans differ at, one that has a
- * published time (768 and 16), and two that no persistent kernel of cuDNN serves (100 and 1000, no
- * multiples of 128).
+ * published time (768 and 16), and two that are no multiples of 128 (100 and 1000).
  */
 const standard = [
   [100, 64],
