@@ -19,7 +19,7 @@ export const errorCodes = {
   ERR_BNLSTM_CHECKPOINT: 'A checkpoint belongs to another model, trainer or device.',
   ERR_BNLSTM_NOT_RESUMABLE: 'The data source cannot go on in the middle of an epoch.',
   ERR_BNLSTM_OUT_OF_MEMORY: 'The device has not enough memory; nothing was changed.',
-  ERR_BNLSTM_UNSUPPORTED: 'This device lacks an operation.',
+  ERR_BNLSTM_UNSUPPORTED: 'This device lacks an operation, or the plan that was asked for.',
   ERR_BNLSTM_DISPOSED: 'The object was disposed, or was disposed while the call ran.',
   ERR_BNLSTM_POISONED: 'An earlier fault left the model in an unknown state; load it again.',
   ERR_BNLSTM_INTERNAL: 'A fault of the package itself; please report it.',

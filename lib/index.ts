@@ -87,6 +87,7 @@ export type { StatisticsStatus } from './nn/population_status.js';
 export type { ReadOptions } from './nn/reading.js';
 export type { RecurrentLayer } from './nn/recurrent.js';
 export type { StatisticsOptions } from './nn/statistics_choice.js';
+export type { BnLstmPlan } from './ops/bn_lstm.js';
 export { type AdamOptions, adam } from './optim/adam.js';
 export { type AdamwOptions, adamw } from './optim/adamw.js';
 export type { ParameterGroup } from './optim/groups.js';

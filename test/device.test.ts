@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { cudaRows } from '../lib/cli/cuda_rows.js';
 import { describeProbe, openResolved, openStream, resolveAuto } from '../lib/device.js';
-import { BnLstmError, lastStep, probeDevices, sequential } from '../lib/index.js';
+import { BnLstmError, lastStep, load, probeDevices, selfTest, sequential } from '../lib/index.js';
 import { type NativeProbe, type NativeStream, native } from '../lib/native.js';
 import { expectError } from './model/support.js';
 import { FakeStream } from './program/fake_stream.js';
@@ -145,6 +145,16 @@ describe('a GPU by name', () => {
     await model.dispose();
     const wrong = () => sequential({ features: 1, tf32: 1 as never }, [lastStep()]);
     await expectError(wrong, 'ERR_BNLSTM_ARGUMENT', /sequential: tf32: expected true or false/);
+  });
+
+  test('takes a plan, which must be one of three', async () => {
+    const code = 'ERR_BNLSTM_ARGUMENT';
+    const words = 'plan: expected "auto" or "steps" or "persistent", got "fast"';
+    const options = { device: 'cpu', plan: 'fast' as never };
+    const made = () => sequential({ features: 1, ...options }, [lastStep()]);
+    await expectError(made, code, new RegExp(`^sequential: ${words}`));
+    await expectError(() => load('nowhere', options), code, new RegExp(`^load: ${words}`));
+    await expectError(() => selfTest(options), code, new RegExp(`^selfTest: ${words}`));
   });
 });
 

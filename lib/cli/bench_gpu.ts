@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { BnLstmError } from '../errors.js';
+import { bnLstmPlans } from '../ops/bn_lstm.js';
 import { gpuMachine } from './bench/gpu/machine.js';
 import { planGpuBench } from './bench/gpu/plan.js';
 import { type GpuRow, gpuRows } from './bench/gpu/rows.js';
@@ -24,6 +25,11 @@ const options = {
   },
   norm: { type: 'string', value: 'N,...', help: `${norms.join(', ')} (default both)` },
   pass: { type: 'string', value: 'P,...', help: `${gpuPasses.join(', ')} (default both)` },
+  plan: {
+    type: 'string',
+    value: 'P,...',
+    help: `of ours: ${bnLstmPlans.join(', ')} (default auto)`,
+  },
   repeats: { type: 'string', value: 'N', help: 'measured runs of each row (default 20)' },
   seconds: { type: 'string', value: 'S', help: 'no more runs of a row after that (default 0.5)' },
   out: { type: 'string', value: 'FILE', help: 'write the JSON object there' },
@@ -37,7 +43,8 @@ algorithms, if cuDNN is found. forward is that of training, which saves what the
 train is forward and backward with the gradients of x, of both states and of all parameters. Times
 are medians by the device's clock, from the first kernel to the last, with cold caches. cuDNN is
 timed launched kernel by kernel and as a CUDA graph: the faster one counts. Its results are compared
-with the equations before it is timed. estimate is a model of launches, bytes and operations of the
+with the equations before it is timed. by names the plan that served a row of ours, or that --plan has
+asked for and the device lacks. estimate is a model of launches, bytes and operations of the
 per-step plan on an H100, not a measurement and no bound; over is the time by it.`;
 
 async function run(values: Values<typeof options>): Promise<void> {

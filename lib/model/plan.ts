@@ -1,11 +1,11 @@
 import * as check from '../check.js';
 import { recordPrediction } from '../infer/predict.js';
 import { FeedShape } from '../nn/feed.js';
-import { type Loss, meanSquaredError, recordLoss } from '../nn/loss.js';
+import { type Loss, meanSquaredError } from '../nn/loss.js';
 import type { Network } from '../nn/network.js';
-import { Graph } from '../program/graph.js';
 import { type OpPlan, planOps } from '../program/op_plans.js';
 import { checkRecompute } from '../train/options.js';
+import { recordPasses } from '../train/step_plan.js';
 
 export interface PlanOptions {
   readonly steps: number;
@@ -92,7 +92,7 @@ export function planModel(network: Network, options: PlanOptions, loss: Loss | u
 
   const shape = { size: batchSize, steps, lengths };
   const recording = training
-    ? recordPasses(network, { ...shape, loss: loss ?? meanSquaredError(), recompute })
+    ? recordPasses(network, shape, { loss: loss ?? meanSquaredError(), recompute })
     : recordPrediction(network, new FeedShape(network, shape), {
         training: false,
         statistics: 'population',
@@ -112,29 +112,4 @@ export function planModel(network: Network, options: PlanOptions, loss: Loss | u
   const { device } = network.stream;
   const plan = { device, steps, batchSize, training, bytes: arenaBytes };
   return new ModelPlan({ ...plan, layers: Object.freeze(layers) });
-}
-
-/** Forward and backward, without what an optimizer adds. */
-function recordPasses(
-  network: Network,
-  options: {
-    readonly size: number;
-    readonly steps: number;
-    readonly lengths: boolean;
-    readonly loss: Loss;
-    readonly recompute: boolean | number;
-  },
-): Graph {
-  const { loss, recompute, ...shape } = options;
-  const graph = new Graph(network.stream);
-  const feed = new FeedShape(network, { ...shape, loss });
-  const { pass, outputs } = network.forward(graph, feed, {
-    training: true,
-    statistics: 'batch',
-    recompute,
-  });
-  const { loss: value } = recordLoss(graph, loss, outputs, pass.feed);
-  graph.backward(value);
-  graph.output('loss', value);
-  return graph;
 }

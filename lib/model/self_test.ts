@@ -1,6 +1,7 @@
 import * as check from '../check.js';
 import { openStream } from '../device.js';
 import type { FloatType } from '../native.js';
+import type { BnLstmPlan } from '../ops/bn_lstm.js';
 import { Philox } from '../random.js';
 import { type BnLstmCase, deviation, runCase } from './bn_lstm_case.js';
 import { oracle } from './bn_lstm_oracle.js';
@@ -42,7 +43,8 @@ const tolerances = {
  * Runs a small batch-normalised LSTM, forward and backward, in both directions and with sequences
  * of different length, on a device, and compares it with the float64 reference that ships with the
  * package; with dtype 'bf16' the reference rounds where the device does.
- * @throws ERR_BNLSTM_ARGUMENT, ERR_BNLSTM_DEVICE, ERR_BNLSTM_DEVICE_LOST, ERR_BNLSTM_ADDON
+ * @throws ERR_BNLSTM_ARGUMENT, ERR_BNLSTM_DEVICE, ERR_BNLSTM_DEVICE_LOST, ERR_BNLSTM_ADDON,
+ * ERR_BNLSTM_UNSUPPORTED where the device lacks the plan
  */
 export async function selfTest(options?: SelfTestOptions): Promise<SelfTestResult> {
   const given = check.options(options, 'selfTest', [...deviceOptionNames, 'dtype']);
@@ -50,7 +52,7 @@ export async function selfTest(options?: SelfTestOptions): Promise<SelfTestResul
   const dtype = checkDtype(given.dtype, 'selfTest: dtype');
   const { stream, reason } = openStream(choice);
   try {
-    const testCase = fixedCase(dtype);
+    const testCase = fixedCase(dtype, choice.plan);
     const actual = await runCase(stream, testCase);
     const tensors = [...oracle(testCase)].map(([name, expected]): SelfTestTensor => {
       const { error, largest } = deviation(actual.get(name) ?? [], expected);
@@ -65,7 +67,7 @@ export async function selfTest(options?: SelfTestOptions): Promise<SelfTestResul
 }
 
 /** The same on every machine. eps is large, so that float32 loses nothing where rows are few. */
-function fixedCase(dtype: FloatType): BnLstmCase {
+function fixedCase(dtype: FloatType, plan: BnLstmPlan): BnLstmCase {
   const [T, B, D, H, R] = [6, 9, 3, 5, 2];
   let tensors = 0;
   const normal = (count: number, scale: number, mean = 0) => {
@@ -91,6 +93,7 @@ function fixedCase(dtype: FloatType): BnLstmCase {
       zoneout: 'sample',
       seed: { low: 1, high: 0 },
       dtype,
+      plan,
     },
     x: normal(T * B * D, 1),
     parameters: {

@@ -1,6 +1,7 @@
 import { type DeviceChoice, openStream } from '../device.js';
 import { BnLstmError } from '../errors.js';
 import type { FloatType, NativeStream } from '../native.js';
+import type { BnLstmPlan } from '../ops/bn_lstm.js';
 import { ProgramCache } from '../program/cache.js';
 import type { Graph } from '../program/graph.js';
 import { plainRunner, type Runner } from '../program/profile.js';
@@ -24,6 +25,8 @@ export interface NetworkOptions extends DeviceChoice {
   readonly seed: number;
   /** Of activations between layers, and of their gradients. */
   readonly dtype: FloatType;
+  /** Of recurrent layers. Default 'auto'. */
+  readonly plan?: BnLstmPlan;
   readonly input: Spec;
   readonly layers: readonly Layer[];
   /** May refuse what the layers declare, by throwing, before anything of their size is allocated. */
@@ -44,6 +47,8 @@ export class Network {
   readonly dtype: FloatType;
   /** Products of f32 may be rounded to TF32. */
   readonly tf32: boolean;
+  /** Of recurrent layers. */
+  readonly plan: BnLstmPlan;
   readonly layers: readonly Layer[];
   readonly blueprint: Blueprint;
   readonly parameters: Parameters;
@@ -77,7 +82,7 @@ export class Network {
   private constructor(
     stream: NativeStream,
     reason: string,
-    { input, layers, seed, dtype, tf32 = false, approve }: NetworkOptions,
+    { input, layers, seed, dtype, tf32 = false, plan = 'auto', approve }: NetworkOptions,
   ) {
     this.stream = stream;
     this.deviceReason = reason;
@@ -86,6 +91,7 @@ export class Network {
     this.seed = seed;
     this.dtype = dtype;
     this.tf32 = tf32;
+    this.plan = plan;
     const builder = new Builder(stream, dtype);
     let spec = input;
     this.#built = layers.map((layer, index) => {

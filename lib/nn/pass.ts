@@ -1,3 +1,4 @@
+import type { BnLstmPlan } from '../ops/bn_lstm.js';
 import { carryState } from '../ops/carry_state.js';
 import { keepState } from '../ops/keep_state.js';
 import type { StatisticsValues } from '../ops/statistics.js';
@@ -56,6 +57,8 @@ export class Pass {
   readonly chunkStep: Value | undefined;
   /** Steps per chunk, as bnLstm takes it. */
   readonly recompute: number;
+  /** Of recurrent layers. */
+  readonly plan: BnLstmPlan;
   readonly attempt: Value;
   readonly seed: SeedWords;
   /** What normalising layers leave behind when they use batch statistics. */
@@ -90,6 +93,7 @@ export class Pass {
     // Batch statistics know no tables.
     this.firstStep =
       options.statistics === 'batch' ? undefined : (this.#carried?.firstStep ?? given);
+    this.plan = network.plan;
     this.recompute = stepsPerChunk(options.recompute ?? false, steps);
   }
 

@@ -102,6 +102,7 @@ export class RecurrentLayer extends Layer {
           zoneout: pass.training ? 'sample' : 'expect',
           seed: pass.seed,
           recompute: pass.recompute,
+          plan: pass.plan,
           dtype: state.dtype,
         },
       );

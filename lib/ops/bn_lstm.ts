@@ -14,6 +14,13 @@ import {
   statisticsShapes,
 } from './statistics.js';
 
+export const bnLstmPlans = ['auto', 'steps', 'persistent'] as const;
+/**
+ * Which of a GPU's ways computes a recurrent layer: 'steps', each step by launches of its own;
+ * 'persistent', all steps by one; 'auto', the engine's choice. They may differ in the last bits.
+ */
+export type BnLstmPlan = (typeof bnLstmPlans)[number];
+
 /** T steps, B rows, D input size (or vocabulary V), H hidden size, R directions. */
 export interface BnLstmOperands {
   /** [T][B][D] of `dtype`; or `tokens` instead: [T][B] i32 in [0, V). */
@@ -74,6 +81,8 @@ export interface BnLstmOptions {
    * saved.
    */
   readonly recompute?: number;
+  /** Refused where the device lacks it, or it does not serve the shape. Default 'auto'. */
+  readonly plan?: BnLstmPlan;
 }
 
 export interface BnLstmResult {
@@ -102,7 +111,7 @@ export function bnLstm(
 ): BnLstmResult {
   const { steps, batch } = check(operands, options);
   const { directions, hidden, norm, inputStatistics, zoneoutC, zoneoutH } = options;
-  const { dtype = 'f32', recompute = 0 } = options;
+  const { dtype = 'f32', recompute = 0, plan = 'auto' } = options;
   const { population, attempt, ...rest } = operands;
   const width = directions * hidden;
   const random = options.noise > 0 || (options.zoneout === 'sample' && zoneoutC + zoneoutH > 0);
@@ -125,6 +134,7 @@ export function bnLstm(
     ...seedOptions(seed),
     dtype,
     recompute,
+    plan,
     ...(operands.tokens && { vocabulary: operands.wx.shape[1] }),
     statistics: population ? 'population' : 'batch',
     stream: random ? graph.nextStream() : 0,

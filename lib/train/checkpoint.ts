@@ -168,7 +168,8 @@ function refuseDifferences(
   compare('device', computedOn(network), record.device);
   if (record.plan) {
     const { shape, ops, recompute } = record.plan;
-    compare('plan', planOf(network, shape, recompute).ops, ops);
+    const { loss } = stepper.options;
+    compare('plan', planOf(network, shape, { loss, recompute }).ops, ops);
   }
   const keys = new Set([...Object.keys(stepper.config), ...Object.keys(record.trainer)]);
   for (const key of keys) compare(`trainer: ${key}`, stepper.config[key], record.trainer[key]);

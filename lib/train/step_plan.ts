@@ -1,5 +1,6 @@
 import type { Feed } from '../nn/feed.js';
 import { FeedShape } from '../nn/feed.js';
+import { type Loss, recordLoss } from '../nn/loss.js';
 import type { Network } from '../nn/network.js';
 import { Graph } from '../program/graph.js';
 import { planOps } from '../program/op_plans.js';
@@ -24,16 +25,35 @@ export function shapeOf({ size, steps, lengths }: Feed): PlannedShape {
   return { size, steps, lengths: lengths !== undefined };
 }
 
-/** Asks the engine; nothing is allocated. */
-export function planOf(
+export interface PlannedStep {
+  readonly loss: Loss;
+  readonly recompute: boolean | number;
+}
+
+/** Forward and backward, without what an optimizer adds. */
+export function recordPasses(
   network: Network,
   shape: PlannedShape,
-  recompute: boolean | number,
-): StepPlanRecord {
+  { loss, recompute }: PlannedStep,
+): Graph {
   const graph = new Graph(network.stream);
   const options = { training: true, statistics: 'batch', recompute } as const;
-  const { outputs } = network.forward(graph, new FeedShape(network, shape), options);
-  graph.output('outputs', outputs);
-  const ops = planOps(graph).ops.map(({ layer, op, plan }) => `${layer} ${op}: ${plan}`);
-  return { shape, ops, recompute };
+  const feed = new FeedShape(network, { ...shape, loss });
+  const { pass, outputs } = network.forward(graph, feed, options);
+  const { loss: value } = recordLoss(graph, loss, outputs, pass.feed);
+  graph.backward(value);
+  graph.output('loss', value);
+  return graph;
+}
+
+/** Asks the engine, which may serve forward and backward in different ways; nothing is allocated. */
+export function planOf(network: Network, shape: PlannedShape, step: PlannedStep): StepPlanRecord {
+  const { ops } = planOps(recordPasses(network, shape, step));
+  return {
+    shape,
+    ops: ops
+      .filter(({ layer }) => layer !== undefined)
+      .map(({ layer, op, plan }) => `${layer} ${op}: ${plan}`),
+    recompute: step.recompute,
+  };
 }

@@ -144,8 +144,7 @@ export class Stepper {
 
   /** How the device computes steps, once there was one. */
   get plan(): StepPlanRecord | undefined {
-    const { recompute } = this.options;
-    return this.#lastShape && planOf(this.network, this.#lastShape, recompute);
+    return this.#lastShape && planOf(this.network, this.#lastShape, this.options);
   }
 
   /** Takes up what `save` gave; the next run goes on where that one was. */

@@ -50,6 +50,9 @@ class OpArguments {
   }
   bool Flag(const std::string& key) const { return options.count(key) && Get<bool>(key); }
   const std::string& Text(const std::string& key) const { return Get<std::string>(key); }
+  std::string Text(const std::string& key, const char* absent) const {
+    return options.count(key) ? Get<std::string>(key) : absent;
+  }
   const std::vector<double>& Numbers(const std::string& key) const {
     return Get<std::vector<double>>(key);
   }

@@ -70,6 +70,10 @@ const Entry& EntryOf(const OpArguments& op) {
   if (found == Entries().end()) {
     throw Error(kUnsupported, "the CPU engine lacks the op '" + op.name + "'");
   }
+  if (const std::string plan = op.Text("plan", "auto"); plan != "auto") {
+    throw Error(kUnsupported, "plan: expected 'auto', got '" + plan +
+                                  "': on a CPU there is one way, whatever the instruction set");
+  }
   return found->second;
 }
 

@@ -3,6 +3,7 @@
 // done for a run of steps at a time.
 #include <string>
 
+#include "cuda/bn_lstm_plan.h"
 #include "cuda/bn_lstm_sequence.h"
 #include "cuda/device/elements.h"
 #include "cuda/kernels.h"
@@ -117,8 +118,7 @@ OpPlan Plan(const ops::BnLstm& op) {
   const BnLstmLayout at(op);
   return {"steps",
           "for each step a product of cuBLAS and a kernel with 8 hidden units to a block, " +
-              std::to_string(UnitBlocks(at.H)) +
-              " blocks, in one CUDA graph: the plan for any shape"};
+              std::to_string(UnitBlocks(at.H)) + " blocks, in one CUDA graph: " + WhySteps(op)};
 }
 
 void Run(const ops::BnLstm& op, const Context& context) {

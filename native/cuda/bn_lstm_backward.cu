@@ -2,6 +2,7 @@
 // one kernel, and one product of cuBLAS that carries the gradient to the step before. The products
 // that nothing waits for (dWh, dWx, dx) are done for a run of steps at a time. No sum is atomic.
 #include "cuda/blas.h"
+#include "cuda/bn_lstm_plan.h"
 #include "cuda/bn_lstm_sequence.h"
 #include "cuda/device/backward_step.h"
 #include "cuda/device/elements.h"
@@ -415,10 +416,9 @@ OpSizes Sizes(const ops::BnLstmBackward& op) {
 
 OpPlan Plan(const ops::BnLstmBackward& op) {
   const BnLstmLayout at(op);
-  return {"steps",
-          "for each step a kernel with 8 hidden units to a block, " +
-              std::to_string(UnitBlocks(at.H)) +
-              " blocks, and a product of cuBLAS, in one CUDA graph: the plan for any shape"};
+  return {"steps", "for each step a kernel with 8 hidden units to a block, " +
+                       std::to_string(UnitBlocks(at.H)) +
+                       " blocks, and a product of cuBLAS, in one CUDA graph: " + WhySteps(op)};
 }
 
 void Run(const ops::BnLstmBackward& op, const Context& context) {

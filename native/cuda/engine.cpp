@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "cuda/bn_lstm_plan.h"
 #include "cuda/executable.h"
 #include "cuda/kernels.h"
 
@@ -17,10 +18,18 @@ struct Entry {
   OpPlan (*plan)(const OpArguments&);
 };
 
+/// The op, refused where it asks for a plan that does not serve it.
+template <class Op>
+Op Read(const OpArguments& arguments) {
+  Op op(arguments);
+  if constexpr (requires { CheckPlan(op); }) CheckPlan(op);
+  return op;
+}
+
 template <class Op>
 Entry EntryFor() {
   return {[](const OpArguments& arguments) -> Call {
-            Op op(arguments);
+            Op op = Read<Op>(arguments);
             size_t workspace = 0;
             if constexpr (requires { Workspace(op); }) workspace = Workspace(op);
             return {arguments.name,
@@ -29,14 +38,14 @@ Entry EntryFor() {
           },
           [](const OpArguments& arguments) -> OpSizes {
             if constexpr (requires(const Op& op) { cuda::Sizes(op); }) {
-              return cuda::Sizes(Op(arguments));
+              return cuda::Sizes(Read<Op>(arguments));
             } else {
               return {};
             }
           },
           [](const OpArguments& arguments) -> OpPlan {
             if constexpr (requires(const Op& op) { cuda::Plan(op); }) {
-              return cuda::Plan(Op(arguments));
+              return cuda::Plan(Read<Op>(arguments));
             } else {
               return {"single", "the engine has one way to compute it"};
             }

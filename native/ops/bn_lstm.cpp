@@ -11,6 +11,14 @@ bool Choice(const OpArguments& op, const char* option, const char* yes, const ch
   return text == yes;
 }
 
+BnLstmPlan PlanOf(const OpArguments& op) {
+  const std::string text = op.Text("plan", "auto");
+  if (text == "steps") return BnLstmPlan::kSteps;
+  if (text == "persistent") return BnLstmPlan::kPersistent;
+  Assert(text == "auto", op.name + ": bad option 'plan'");
+  return BnLstmPlan::kAuto;
+}
+
 }  // namespace
 
 BnLstmShape::BnLstmShape(const OpArguments& op) {
@@ -33,6 +41,7 @@ BnLstmShape::BnLstmShape(const OpArguments& op) {
   bf16 = IsBf16(op);
   recompute = static_cast<int64_t>(op.Number("recompute", 0));
   Assert(recompute >= 0, op.name + ": recompute is negative");
+  plan = PlanOf(op);
   eps = static_cast<float>(op.Number("eps"));
   noise = static_cast<float>(op.Number("noise", 0));
   zoneout_c = static_cast<float>(op.Number("zoneoutC", 0));

@@ -5,6 +5,9 @@
 
 namespace bnlstm::ops {
 
+/// Which of an engine's ways serves a BN-LSTM: each step by launches of its own, or all steps by one.
+enum class BnLstmPlan { kAuto, kSteps, kPersistent };
+
 /// The batch-normalised LSTM over a whole sequence, one or two directions (Cooijmans et al. 2016,
 /// eq. 6-8). Gate blocks of every 4H axis are in the paper's order f, i, o, g.
 ///
@@ -57,6 +60,11 @@ namespace bnlstm::ops {
 /// chunk, and backward runs each chunk's steps again. The engine may take longer chunks than asked.
 /// The same bits in less memory and, by one forward pass more, more time.
 ///
+/// `plan` 'auto' (default), 'steps' or 'persistent': which of the engine's ways must serve the op, the
+/// same for forward and backward, since `saved` is the plan's. 'auto' is the engine's choice. Where the
+/// engine has no such way, or it does not serve the op's shape, Sizes, Plan and Compile throw
+/// kUnsupported and tell what there is. Plans may differ in their last bits.
+///
 /// Rows that have ended: `lengthStatistics: 'valid'` leaves them out of the statistics, 'all' keeps
 /// them in (the authors' Attentive Reader). inputStatistics 'sequence' always leaves padding out.
 /// With 'valid' the padding of x is never read into a result. With one running row its normalised
@@ -80,6 +88,7 @@ struct BnLstmShape {
   bool sample_zoneout = false;   // zoneout: 'sample' | 'expect'
   bool bf16 = false;             // dtype: 'f32' | 'bf16'
   int64_t recompute = 0;         // steps of a chunk that backward runs again; 0: keep everything
+  BnLstmPlan plan = BnLstmPlan::kAuto;
   float eps = 1e-5f, noise = 0, zoneout_c = 0, zoneout_h = 0;
   uint64_t seed = 0;  // seedLow + 2^32 seedHigh
   uint32_t stream = 0;

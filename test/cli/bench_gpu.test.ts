@@ -53,6 +53,17 @@ describe('planGpuBench', () => {
     expect(timing).toEqual({ repeats: 2, seconds: 0.5, warmUpSeconds: 0.05 });
   });
 
+  it('asks for plans in turn, and leaves cuDNN alone', () => {
+    const one = { shape: '8,4', dtype: 'f32', norm: 'batch', pass: 'train' };
+    const plansOf = (plan?: string) =>
+      planGpuBench({ ...one, ...(plan && { plan }) }, gpu).settings.map((each) =>
+        each.library === 'bnlstm' ? each.plan : each.library,
+      );
+    const theirs = Array(4).fill('cudnn');
+    expect(plansOf()).toEqual(['auto', ...theirs]);
+    expect(plansOf('steps,persistent')).toEqual(['steps', 'persistent', ...theirs]);
+  });
+
   it.each([
     [{ shape: '8' }, '--shape: expected H,B[,T[,D]], several divided by /, got "8"'],
     [{ shape: '8,4,3,2,1' }, /^--shape: expected H,B/],
@@ -60,6 +71,7 @@ describe('planGpuBench', () => {
     [{ shape: '8,0' }, '--shape: expected an integer ≥ 1, got 0'],
     [{ dtype: 'f64' }, /^--dtype: expected "f32" or "tf32" or "bf16" or "f16", got "f64"/],
     [{ pass: 'inference' }, '--pass: expected "forward" or "train", got "inference"'],
+    [{ plan: 'fast' }, '--plan: expected "auto" or "steps" or "persistent", got "fast"'],
     [{ dtype: 'f16', device: 'cpu' }, '--dtype: expected one that this device has, got "f16"'],
     [{ device: 'cpu:pdp11' }, /cpu:pdp11/],
   ])('refuses %j', (values, message) => {
@@ -181,6 +193,23 @@ describe('bnlstm bench gpu', () => {
       expect(plan).toMatch(/^\w+$/);
     }
     expect(await readFile(out, 'utf8')).toBe(stdout);
+  });
+
+  it('says of each row which plan it was to have, and why it has none', async () => {
+    const tiny = ['--device', 'cpu', '--shape', '8,4,3,2', '--dtype', 'f32', '--norm', 'batch'];
+    const { code, stdout, stderr } = await bench(...tiny, '--plan', 'steps', '--json');
+    const why = /^plan: expected 'auto', got 'steps'/;
+    const { rows } = JSON.parse(stdout) as { rows: GpuRow[] };
+    expect(rows.map(({ plan, pass }) => [plan, pass])).toEqual([
+      ['steps', 'forward'],
+      ['steps', 'train'],
+    ]);
+    for (const row of rows) {
+      expect(row.times).toBeUndefined();
+      expect(row.why).toMatch(why);
+    }
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^bnlstm: ERR_BNLSTM_UNSUPPORTED: nothing of ours was measured: plan: /);
   });
 
   it('says in one line what is not there', async () => {

@@ -7,8 +7,9 @@ import {
   linear,
   type ModelPlan,
   probeDevices,
+  selfTest,
 } from '../../lib/index.js';
-import { expectError, withModel } from './support.js';
+import { expectError, noiseBatch, trainerOf, withModel } from './support.js';
 
 const layers = [
   bidirectional(bnLstm({ hidden: 16, maxSteps: 20 })),
@@ -89,6 +90,28 @@ describe('model.plan', () => {
       expect(lines).toContain('3 lastStep: no op of its own');
       expect(lines[1]).toBe('0 bidirectional');
       expect(lines[2]).toMatch(/^ {2}bnLstm {10}\w+: .+; [\d ]+ B saved; [\d ]+ B scratch$/);
+    });
+  });
+
+  test('a plan of GPUs is refused on a CPU, whatever needs it first', async () => {
+    for (const plan of ['steps', 'persistent'] as const) {
+      await withModel({ ...options, plan }, layers, async (model) => {
+        const shape = { steps: 6, batchSize: 5 };
+        const words = new RegExp(
+          `^plan: expected 'auto', got '${plan}': on a CPU there is one way`,
+        );
+        const refused = (call: () => unknown) => expectError(call, 'ERR_BNLSTM_UNSUPPORTED', words);
+        await refused(() => model.plan(shape));
+        await refused(() => model.plan({ ...shape, training: false }));
+        const batch = noiseBatch({ count: 5 });
+        await refused(() => model.predict(batch, { statistics: 'batch' }));
+        await refused(() => trainerOf(model).step(batch));
+      });
+      await expectError(() => selfTest({ device: 'cpu', plan }), 'ERR_BNLSTM_UNSUPPORTED');
+    }
+    // Where no layer is recurrent there is nothing to refuse.
+    await withModel({ ...options, plan: 'steps' }, [lastStep(), linear(4)], async (model) => {
+      await trainerOf(model).step(noiseBatch({ count: 5 }));
     });
   });
 

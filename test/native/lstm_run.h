@@ -36,6 +36,8 @@ class LstmRun {
   size_t bytes(const std::string& operand) const { return memory_.at(operand).bytes(); }
   /// Of y, cAll, hT, cT, measured statistics and gradients, those that the case has.
   const std::vector<std::string>& outputs() const { return outputs_; }
+  /// Pack, forward and, with dy, backward.
+  const std::vector<OpArguments>& ops() const { return ops_; }
 
   static const std::vector<std::string> kStatistics;
 

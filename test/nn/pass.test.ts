@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { bidirectional } from '../../lib/nn/bidirectional.js';
 import { Feed } from '../../lib/nn/feed.js';
 import { lastStep } from '../../lib/nn/last_step.js';
 import { linear } from '../../lib/nn/linear.js';
@@ -7,6 +8,28 @@ import { lstm } from '../../lib/nn/lstm.js';
 import { Network } from '../../lib/nn/network.js';
 import { Graph } from '../../lib/program/graph.js';
 import { noiseBatch } from '../model/support.js';
+
+test('the plan of the network is that of each recurrent op', () => {
+  for (const plan of [undefined, 'auto', 'steps', 'persistent'] as const) {
+    const network = Network.open({
+      ...{ device: 'cpu', threads: 1, seed: 1, dtype: 'f32', ...(plan && { plan }) },
+      input: { kind: 'sequence', width: 3, outcome: 'last-position' },
+      layers: [lstm({ hidden: 4 }), bidirectional(lstm({ hidden: 2 })), lastStep(), linear(4)],
+    });
+    try {
+      const loss = crossEntropy();
+      const graph = new Graph(network.stream);
+      const { shape } = new Feed(network, noiseBatch({ count: 2 }), loss);
+      const options = { training: true, statistics: 'batch' } as const;
+      const { pass, outputs } = network.forward(graph, shape, options);
+      graph.backward(recordLoss(graph, loss, outputs, pass.feed).loss);
+      const recurrent = graph.ops.filter(({ name }) => /^bnLstm(Backward)?$/.test(name));
+      expect(recurrent.map(({ options }) => options.plan)).toEqual(Array(4).fill(plan ?? 'auto'));
+    } finally {
+      network.dispose();
+    }
+  }
+});
 
 test('recompute becomes steps per chunk, for forward and backward alike', () => {
   const network = Network.open({

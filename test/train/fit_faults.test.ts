@@ -245,6 +245,13 @@ describe('what a checkpoint says of the way of computing', () => {
       await expectError(resumed, 'ERR_BNLSTM_CHECKPOINT', /plan: expected .*by hand/);
     }));
 
+  test('a plan that the device lacks is refused when a run is to go on', () =>
+    changed(() => {})(async (directory) => {
+      const model = { ...training.model, device: 'cpu', plan: 'steps' } as const;
+      const resumed = () => trainAnew({ ...training, model }, { directory, resume: true });
+      await expectError(resumed, 'ERR_BNLSTM_UNSUPPORTED', /^plan: expected 'auto', got 'steps'/);
+    }));
+
   test('another version is a warning', () =>
     changed((record) => {
       record.version = '0.0.1';

@@ -74,7 +74,7 @@ function lacks({ device }: NativeStream, dtype: BenchDType): BnLstmError {
   );
 }
 
-function options(hidden: number, { norm, dtype }: Recipe) {
+function options(hidden: number, { norm, dtype, plan }: Recipe) {
   const chosen: BnLstmOptions & { readonly dtype: BenchDType } = {
     directions: 1,
     hidden,
@@ -89,6 +89,7 @@ function options(hidden: number, { norm, dtype }: Recipe) {
     zoneoutH: 0,
     zoneout: 'sample',
     seed: { low: 1, high: 0 },
+    ...(plan && { plan }),
   };
   return chosen;
 }

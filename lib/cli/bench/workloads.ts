@@ -1,6 +1,7 @@
 // The shapes that are measured. The table is JSON because the benchmarks of other libraries
 // (bench/speed) read it too: one list, so that nobody measures other shapes by mistake.
 import { createRequire } from 'node:module';
+import type { BnLstmPlan } from '../../ops/bn_lstm.js';
 
 export const passes = ['forward', 'train', 'inference'] as const;
 
@@ -42,6 +43,8 @@ export interface Recipe {
   readonly pass: Pass;
   /** Whether `train` gives the gradient of a dense x too. */
   readonly dx: boolean;
+  /** Of a GPU. Default 'auto'. */
+  readonly plan?: BnLstmPlan;
 }
 
 /** What one row measures. */

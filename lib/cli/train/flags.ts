@@ -256,6 +256,7 @@ export const trainFlags: Flags = {
   ...resumableFlags,
   ...group('Device', {
     device: flag('device', 'text', 'D', 'auto (default), cpu, cuda, ...: see `bnlstm doctor`'),
+    plan: flag('plan', 'text', 'P', 'of a GPU: auto (default), steps or persistent'),
   }),
 };
 

@@ -42,7 +42,8 @@ function recurrentLayer(model: ModelConfig) {
 }
 
 /** The model of a settled configuration. */
-export function makeModel({ model, seed, device, threads }: RunConfig, task: Task): Promise<Model> {
+export function makeModel(config: RunConfig, task: Task): Promise<Model> {
+  const { model, seed, device, threads, plan } = config;
   const layers: Layer[] = [];
   if (model.embedding !== undefined) layers.push(embedding(model.embedding));
   for (let i = 1; i <= model.layers; i++) {
@@ -54,7 +55,8 @@ export function makeModel({ model, seed, device, threads }: RunConfig, task: Tas
   }
   layers.push(linear(task.outputs));
   const { features, vocabulary } = task;
-  return sequential({ features, vocabulary, seed, device, threads, dtype: model.dtype }, layers);
+  const { dtype } = model;
+  return sequential({ features, vocabulary, seed, device, threads, plan, dtype }, layers);
 }
 
 export function makeLoss({ loss }: Pick<Task, 'loss'>) {

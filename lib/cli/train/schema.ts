@@ -3,6 +3,7 @@
  * folder, and (as JSON schema) of schema/train.schema.json.
  */
 import { z } from 'zod';
+import { bnLstmPlans } from '../../ops/bn_lstm.js';
 import { dataSchema } from './data_schema.js';
 
 const count = z.int().min(1);
@@ -181,6 +182,7 @@ export const runSchema = z.strictObject({
     .describe('population statistics, estimated at the end'),
   seed: z.int().min(0).default(1).describe('of weights, order and noise'),
   device: z.string().min(1).default('auto').describe('auto, cpu, cuda, …: see `bnlstm doctor`'),
+  plan: z.enum(bnLstmPlans).default('auto').describe('how a GPU computes recurrent layers'),
   threads: count.max(1024).optional().describe('of the CPU (default: what the machine has)'),
 });
 

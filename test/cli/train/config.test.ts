@@ -59,6 +59,7 @@ describe('readConfig', () => {
       statistics: { batchSize: 500 },
       seed: 1,
       device: 'auto',
+      plan: 'auto',
     });
   });
 
@@ -75,7 +76,8 @@ describe('readConfig', () => {
       training: { iterations: 7, batchSize: 3 },
     });
     const flags = { hidden: '6', epochs: '2', 'no-shuffle': true, recompute: 'auto' };
-    const config = await readConfig({ file, flags });
+    const config = await readConfig({ file, flags: { ...flags, plan: 'steps' } });
+    expect(config.plan).toBe('steps');
     expect(config.model).toMatchObject({ kind: 'lstm', hidden: 6, layers: 2 });
     expect(config.training).toMatchObject({ epochs: 2, batchSize: 3, shuffle: false });
     expect(config.training).toMatchObject({ recompute: true });
@@ -125,6 +127,7 @@ describe('readConfig', () => {
       { ...mnist, training: { recompute: 'all' } },
       ': training.recompute: expected true or false or a number, got "all"',
     ],
+    [{ ...mnist, plan: 'fast' }, ': plan: expected "auto" or "steps" or "persistent", got "fast"'],
     [{ ...mnist, training: 4 }, ': training: expected an object, got 4'],
     [{ ...mnist, training: { shuffle: 1 } }, ': training.shuffle: expected true or false, got 1'],
     [

@@ -1,5 +1,6 @@
 import { argumentError, integer, oneOf, show } from '../../../check.js';
 import { cudnnAlgorithms, native } from '../../../native.js';
+import { bnLstmPlans } from '../../../ops/bn_lstm.js';
 import { integerOption, listOption, numberOption } from '../../command.js';
 import type { TimingOptions } from '../timing.js';
 import { type Norm, norms } from '../workloads.js';
@@ -20,6 +21,7 @@ export interface GpuPlanValues {
   readonly dtype?: string;
   readonly norm?: string;
   readonly pass?: string;
+  readonly plan?: string;
   readonly repeats?: string;
   readonly seconds?: string;
 }
@@ -66,6 +68,7 @@ export function planGpuBench(values: GpuPlanValues, deviceOf = resolve): GpuPlan
   const shapes = values.shape?.split('/').map(parseShape) ?? standardShapes;
   const chosenNorms: readonly Norm[] = choice('norm', norms) ?? norms;
   const passes = choice('pass', gpuPasses) ?? gpuPasses;
+  const plans = choice('plan', bnLstmPlans) ?? (['auto'] as const);
   const chosenDtypes = choice('dtype', gpuDtypes);
   const timing = {
     repeats: integerOption(values.repeats, 'repeats', { min: 1 }) ?? 20,
@@ -81,7 +84,8 @@ export function planGpuBench(values: GpuPlanValues, deviceOf = resolve): GpuPlan
       if (dtype === 'f16') continue;
       for (const pass of passes)
         for (const norm of chosenNorms)
-          own.push({ library: 'bnlstm', device, shape, norm, dtype, pass });
+          for (const plan of plans)
+            own.push({ library: 'bnlstm', device, shape, norm, dtype, pass, plan });
     }
     if (number === undefined) return own;
     const theirs = dtypes.flatMap((dtype) =>

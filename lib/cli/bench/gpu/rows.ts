@@ -12,7 +12,7 @@ import type { CudnnSetting, GpuDType, GpuPass, OwnSetting, Shape } from './setti
 export interface GpuRow extends Shape {
   readonly library: 'bnlstm' | 'cudnn';
   readonly model: 'bn-lstm' | 'lstm';
-  /** Ours: which plan served it. cuDNN's: the algorithm. */
+  /** Ours: which plan served it, or was asked for and did not. cuDNN's: the algorithm. */
   readonly plan: string;
   readonly dtype: GpuDType;
   readonly pass: GpuPass;
@@ -57,17 +57,18 @@ function finish(
 const expected = ['ERR_BNLSTM_UNSUPPORTED', 'ERR_BNLSTM_OUT_OF_MEMORY'];
 
 /** A plan that is not known, since there is no program. */
-const none = '-';
+const unknown = '-';
 
 async function ownRow(setting: OwnSetting, timing: TimingOptions): Promise<GpuRow> {
-  const { library, device, shape, norm, dtype, pass } = setting;
+  const { library, device, shape, norm, dtype, pass, plan: asked } = setting;
   const model = norm === 'batch' ? 'bn-lstm' : 'lstm';
   const row = { library, model, dtype, pass, ...shape } as const;
   try {
     return await onStream(setting, async (stream) => {
-      const recipe = { norm, dtype: dtype === 'bf16' ? 'bf16' : 'f32', pass, dx: true } as const;
+      const type = dtype === 'bf16' ? 'bf16' : 'f32';
+      const recipe = { norm, dtype: type, pass, dx: true, plan: asked } as const;
       const graph = await recordPass(stream, { ...shape, passes: [pass] }, recipe);
-      const plan = planOps(graph).ops.find(({ op }) => op === 'bnLstm')?.plan ?? none;
+      const plan = planOps(graph).ops.find(({ op }) => op === 'bnLstm')?.plan ?? unknown;
       const program = graph.compile();
       const times = await measure(async () => (await program.time({}, 1))[0], timing);
       return finish({ ...row, plan }, device, { times });
@@ -76,7 +77,8 @@ async function ownRow(setting: OwnSetting, timing: TimingOptions): Promise<GpuRo
     const known = error instanceof BnLstmError && expected.includes(error.code);
     // What a typed array cannot hold is more than any memory.
     if (known || error instanceof RangeError) {
-      return finish({ ...row, plan: none }, device, { why: (error as Error).message });
+      const plan = asked === 'auto' ? unknown : asked;
+      return finish({ ...row, plan }, device, { why: (error as Error).message });
     }
     throw error;
   }

@@ -1,5 +1,6 @@
 // What `bench gpu` measures.
 import type { cudnnAlgorithms } from '../../../native.js';
+import type { BnLstmPlan } from '../../../ops/bn_lstm.js';
 import type { Norm } from '../workloads.js';
 
 /** One layer, one direction. */
@@ -54,6 +55,8 @@ export interface OwnSetting {
   readonly norm: Norm;
   readonly dtype: Exclude<GpuDType, 'f16'>;
   readonly pass: GpuPass;
+  /** That is asked for. */
+  readonly plan: BnLstmPlan;
 }
 
 /** cuDNN's plain LSTM; both passes are measured at once. */
