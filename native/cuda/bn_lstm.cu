@@ -1,9 +1,7 @@
-// Forward over a whole sequence, by the plan for any shape: for each step one product of cuBLAS and
-// one kernel for statistics, gates, cell, cell statistics and output. The products of the inputs are
-// done for a run of steps at a time.
+// Forward over a whole sequence: run by run of steps the products of the inputs, and then the steps,
+// by the plan that was chosen (cuda/bn_lstm_plan.h).
 #include <string>
 
-#include "cuda/bn_lstm_plan.h"
 #include "cuda/bn_lstm_sequence.h"
 #include "cuda/device/elements.h"
 #include "cuda/kernels.h"
@@ -15,13 +13,13 @@ namespace {
 /// Of one direction after the other.
 struct Scratch {
   InputMemory inputs;
-  float* a;          // [4H][padded]
+  RecurrentMemory recurrent;
   StepMemory steps;  // where they are not kept
   size_t bytes;
 
-  Scratch(const ops::BnLstm& op, const BnLstmLayout& at, Carver carve)
+  Scratch(const ops::BnLstm& op, const BnLstmLayout& at, const BnLstmChoice& choice, Carver carve)
       : inputs(op, at, carve, at.sequence && !op.population ? at.runs(at.T) : 1),
-        a(carve.Floats(4 * at.H * at.padded)) {
+        recurrent(at, choice, carve) {
     const bool kept = op.saved && !SavedSteps(op, at, 0, nullptr).recomputes;
     if (!kept) steps = StepMemory(at, carve, std::min<int64_t>(2, at.runs(at.T + 1)), 0, false);
     bytes = carve.bytes();
@@ -76,15 +74,15 @@ void KeepChunk(const SavedSteps& saved, const BnLstmLayout& at, const StepMemory
   copy(saved.ChunkC(at, s), steps.c.At(s), sizeof(float));
 }
 
-void RunDirection(const ops::BnLstm& op, const BnLstmLayout& at, const Scratch& scratch, int64_t r,
-                  const Context& context) {
+void RunDirection(const ops::BnLstm& op, const BnLstmLayout& at, const BnLstmChoice& choice,
+                  const Scratch& scratch, int64_t r, const Context& context) {
   const Direction direction(op, at, r, context);
   const SavedSteps saved(op, at, r, op.saved.u8());
   const bool keeps_chunks = op.saved && saved.recomputes;
   const StepMemory& memory = op.saved && !saved.recomputes ? saved.steps : scratch.steps;
   const InputMemory& inputs = scratch.inputs;
   const bool measures = at.normalize && !op.population, whole = measures && at.sequence;
-  const ForwardSteps steps(direction, memory, inputs, scratch.a, true, context);
+  const ForwardSteps steps(direction, memory, inputs, choice, scratch.recurrent, true, context);
   const auto multiply = [&](int64_t s) {
     direction.MultiplyInputs(s, direction.Inputs(s, inputs), inputs);
   };
@@ -108,23 +106,22 @@ void RunDirection(const ops::BnLstm& op, const BnLstmLayout& at, const Scratch& 
 
 }  // namespace
 
-OpSizes Sizes(const ops::BnLstm& op) {
+OpSizes Sizes(const ops::BnLstm& op, const DeviceFacts& device) {
   const BnLstmLayout at(op);
   return {.saved = SavedSteps(op, at, 0, nullptr).bytes * static_cast<size_t>(at.R),
-          .scratch = Scratch(op, at, Carver(nullptr)).bytes};
+          .scratch = Scratch(op, at, ChooseForward(op, device), Carver(nullptr)).bytes};
 }
 
-OpPlan Plan(const ops::BnLstm& op) {
-  const BnLstmLayout at(op);
-  return {"steps",
-          "for each step a product of cuBLAS and a kernel with 8 hidden units to a block, " +
-              std::to_string(UnitBlocks(at.H)) + " blocks, in one CUDA graph: " + WhySteps(op)};
+OpPlan Plan(const ops::BnLstm& op, const DeviceFacts& device) {
+  const BnLstmChoice choice = ChooseForward(op, device);
+  return {choice.persistent ? "persistent" : "steps", choice.why};
 }
 
 void Run(const ops::BnLstm& op, const Context& context) {
   const BnLstmLayout at(op);
-  const Scratch scratch(op, at, Carver(op.scratch.u8()));
-  for (int64_t r = 0; r < at.R; ++r) RunDirection(op, at, scratch, r, context);
+  const BnLstmChoice choice = ChooseForward(op, *context.device);
+  const Scratch scratch(op, at, choice, Carver(op.scratch.u8()));
+  for (int64_t r = 0; r < at.R; ++r) RunDirection(op, at, choice, scratch, r, context);
 }
 
 }  // namespace bnlstm::cuda

@@ -1,8 +1,8 @@
-// Backward over a whole sequence (docs/paper.md section 1.2), by the plan for any shape: for each step
-// one kernel, and one product of cuBLAS that carries the gradient to the step before. The products
-// that nothing waits for (dWh, dWx, dx) are done for a run of steps at a time. No sum is atomic.
+// Backward over a whole sequence (docs/paper.md section 1.2): run by run the steps, by the plan that
+// was chosen (cuda/bn_lstm_plan.h), and then the products that nothing waits for (dWh, dWx, dx). No sum
+// is atomic.
 #include "cuda/blas.h"
-#include "cuda/bn_lstm_plan.h"
+#include "cuda/bn_lstm_persistent.h"
 #include "cuda/bn_lstm_sequence.h"
 #include "cuda/device/backward_step.h"
 #include "cuda/device/elements.h"
@@ -15,11 +15,21 @@ namespace {
 
 constexpr int kThreads = kBlockUnits * device::kWarp;
 
+/// The plan of the pass, and that of forward, by which steps run again to the same bits.
+struct Choices {
+  BnLstmChoice backward, forward;
+
+  Choices(const ops::BnLstmBackward& op, const DeviceFacts& device)
+      : backward(ChooseBackward(op, device)), forward(ChooseForward(op, device)) {}
+};
+
 /// Of one direction after the other.
 struct Scratch {
   InputMemory inputs;
-  float* a;          // [4H][padded], of forward steps that run again
-  StepMemory steps;  // of the chunk that runs again
+  RecurrentMemory again;  // of forward steps that run again
+  StepMemory steps;       // of the chunk that runs again
+  uint8_t* exchange = nullptr;
+  size_t exchange_bytes = 0;
   RunMemory dy;      // [H] values
   RunMemory da, db;  // [4H] values; with norm 'none' da is both
   RunMemory dp;      // [4H] of all steps, where input statistics are of the whole sequence
@@ -31,11 +41,17 @@ struct Scratch {
   float* db_rows;    // [steps of a run][padded][4H], of tokens
   size_t bytes;
 
-  Scratch(const ops::BnLstmBackward& op, const BnLstmLayout& at, Carver carve)
-      : inputs(op, at, carve, 1), a(carve.Floats(4 * at.H * at.padded)) {
+  Scratch(const ops::BnLstmBackward& op, const BnLstmLayout& at, const Choices& choices,
+          Carver carve)
+      : inputs(op, at, carve, 1) {
     const SavedSteps saved(op, at, 0, nullptr);
     const int64_t chunk_runs = at.runs(saved.chunk);
-    if (saved.recomputes) steps = StepMemory(at, carve, chunk_runs + 1, chunk_runs, true);
+    if (saved.recomputes) {
+      again = RecurrentMemory(at, choices.forward, carve);
+      steps = StepMemory(at, carve, chunk_runs + 1, chunk_runs, true);
+    }
+    exchange_bytes = ExchangeBytes(choices.backward, 4, at.padded, at.run, at.value_bytes);
+    exchange = carve.Bytes(exchange_bytes);
     if (op.dy) dy = RunMemory(at, carve, at.H, at.value_bytes, 1);
     da = RunMemory(at, carve, 4 * at.H, at.value_bytes, 1);
     db = at.normalize ? RunMemory(at, carve, 4 * at.H, at.value_bytes, 1) : da;
@@ -120,10 +136,11 @@ __global__ void SumOfRows(const float* gradient, int64_t hidden, int64_t padded,
 
 /// One direction of bnLstmBackward. Nothing is private: nvcc allows no device lambdas there.
 struct Backward {
-  Backward(const ops::BnLstmBackward& op, const BnLstmLayout& at, const Scratch& scratch, int64_t r,
-           const Context& context)
+  Backward(const ops::BnLstmBackward& op, const BnLstmLayout& at, const Choices& choices,
+           const Scratch& scratch, int64_t r, const Context& context)
       : op_(op),
         at_(at),
+        choices_(choices),
         scratch_(scratch),
         r_(r),
         context_(context),
@@ -169,7 +186,8 @@ struct Backward {
     };
     restore(memory_.h.At(begin), saved_.ChunkH(at_, begin), at_.value_bytes);
     restore(memory_.c.At(begin), saved_.ChunkC(at_, begin), sizeof(float));
-    const ForwardSteps steps(direction_, memory_, scratch_.inputs, scratch_.a, false, context_);
+    const ForwardSteps steps(direction_, memory_, scratch_.inputs, choices_.forward, scratch_.again,
+                             false, context_);
     for (int64_t s = begin; s < end; s += at_.run) {
       direction_.MultiplyInputs(s, direction_.Inputs(s, scratch_.inputs), scratch_.inputs);
       steps.Run(s);
@@ -180,16 +198,22 @@ struct Backward {
     const int64_t steps = at_.steps_from(begin);
     if (op_.dy) TurnOutputGradient(begin, steps);
     direction_.DrawZoneout(begin, scratch_.inputs);
-    for (int64_t s = begin + steps - 1; s >= begin; --s) {
-      if (op_.bf16) {
-        Step<uint16_t>(s);
-      } else {
-        Step<float>(s);
-      }
-      CarryHidden(s);
+    if (op_.bf16) {
+      RunSteps<uint16_t>(begin, steps);
+    } else {
+      RunSteps<float>(begin, steps);
     }
     RecurrentWeights(begin, steps);
     if (!at_.sequence) InputGradients(begin, steps, scratch_.db);
+  }
+
+  template <class Value>
+  void RunSteps(int64_t begin, int64_t steps) const {
+    if (choices_.backward.persistent) return Together<Value>(begin, steps);
+    for (int64_t s = begin + steps - 1; s >= begin; --s) {
+      Step<Value>(s);
+      CarryHidden(s);
+    }
   }
 
   /// dy of a run, unit-major.
@@ -208,24 +232,58 @@ struct Backward {
         });
   }
 
+  bool through() const { return at_.normalize && !op_.population; }
+  /// Where a step's kernel has to leave dB, and dP.
+  template <class Value>
+  Value* StepInputs(int64_t s) const {
+    return at_.normalize && !at_.sequence ? scratch_.db.Values<Value>(s) : nullptr;
+  }
+  float* StepPreActivations(int64_t s) const {
+    return at_.sequence ? scratch_.dp.Floats(s) : nullptr;
+  }
+
+  template <class Value>
+  void Together(int64_t begin, int64_t steps) const {
+    Check(cudaMemsetAsync(scratch_.exchange, 0xff, scratch_.exchange_bytes, context_.stream),
+          "cudaMemsetAsync");
+    const PersistentPass& pass = choices_.backward.pass;
+    Launch(pass,
+           BackwardRun<Value>{direction_.Step(begin, false, scratch_.inputs),
+                              through(),
+                              steps,
+                              static_cast<const Value*>(direction_.wh()),
+                              memory_.kept_a.Values<Value>(begin),
+                              memory_.kept_b.Values<Value>(begin),
+                              memory_.c.Floats(begin),
+                              memory_.c.Floats(begin + at_.run),
+                              at_.run,
+                              scratch_.dy.Values<Value>(begin),
+                              scratch_.dh,
+                              scratch_.dc,
+                              scratch_.da.Values<Value>(begin),
+                              StepInputs<Value>(begin),
+                              StepPreActivations(begin),
+                              scratch_.sums,
+                              reinterpret_cast<Published<Value>*>(scratch_.exchange),
+                              pass.split,
+                              {context_.gave_up, kLongestWait}},
+           context_);
+  }
+
   template <class Value>
   void Step(int64_t s) const {
-    const auto values = [](const RunMemory& memory, int64_t step) {
-      return memory.present() ? reinterpret_cast<Value*>(memory.At(step)) : nullptr;
-    };
-    const bool own_db = at_.normalize && !at_.sequence;
     const BackwardStep<Value> step{direction_.Step(s, false, scratch_.inputs),
-                                   at_.normalize && !op_.population,
-                                   values(memory_.kept_a, s),
-                                   values(memory_.kept_b, s),
+                                   through(),
+                                   memory_.kept_a.Values<Value>(s),
+                                   memory_.kept_b.Values<Value>(s),
                                    memory_.c.Floats(s),
                                    memory_.c.Floats(s + 1),
-                                   values(scratch_.dy, s),
+                                   scratch_.dy.Values<Value>(s),
                                    scratch_.dh,
                                    scratch_.dc,
-                                   values(scratch_.da, s),
-                                   own_db ? values(scratch_.db, s) : nullptr,
-                                   at_.sequence ? scratch_.dp.Floats(s) : nullptr,
+                                   scratch_.da.Values<Value>(s),
+                                   StepInputs<Value>(s),
+                                   StepPreActivations(s),
                                    scratch_.sums,
                                    scratch_.temporary};
     WithRows(at_.padded, step.shape.norm, [&](auto rows) {
@@ -400,6 +458,7 @@ struct Backward {
 
   const ops::BnLstmBackward& op_;
   const BnLstmLayout& at_;
+  const Choices& choices_;
   const Scratch& scratch_;
   const int64_t r_;
   const Context& context_;
@@ -410,21 +469,20 @@ struct Backward {
 
 }  // namespace
 
-OpSizes Sizes(const ops::BnLstmBackward& op) {
-  return {.scratch = Scratch(op, BnLstmLayout(op), Carver(nullptr)).bytes};
+OpSizes Sizes(const ops::BnLstmBackward& op, const DeviceFacts& device) {
+  return {.scratch = Scratch(op, BnLstmLayout(op), Choices(op, device), Carver(nullptr)).bytes};
 }
 
-OpPlan Plan(const ops::BnLstmBackward& op) {
-  const BnLstmLayout at(op);
-  return {"steps", "for each step a kernel with 8 hidden units to a block, " +
-                       std::to_string(UnitBlocks(at.H)) +
-                       " blocks, and a product of cuBLAS, in one CUDA graph: " + WhySteps(op)};
+OpPlan Plan(const ops::BnLstmBackward& op, const DeviceFacts& device) {
+  const BnLstmChoice choice = ChooseBackward(op, device);
+  return {choice.persistent ? "persistent" : "steps", choice.why};
 }
 
 void Run(const ops::BnLstmBackward& op, const Context& context) {
   const BnLstmLayout at(op);
-  const Scratch scratch(op, at, Carver(op.scratch.u8()));
-  for (int64_t r = 0; r < at.R; ++r) Backward(op, at, scratch, r, context).Run();
+  const Choices choices(op, *context.device);
+  const Scratch scratch(op, at, choices, Carver(op.scratch.u8()));
+  for (int64_t r = 0; r < at.R; ++r) Backward(op, at, choices, scratch, r, context).Run();
 }
 
 }  // namespace bnlstm::cuda

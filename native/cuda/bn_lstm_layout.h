@@ -19,7 +19,9 @@ namespace bnlstm::cuda {
 //
 // x, y and their gradients keep the order of the contract; kernels at the borders of a run turn them.
 
-/// Rows of the products of a run. In the emulator runs are so short that tests have several.
+/// Rows of the products of a run, and its steps at most. In the emulator runs are so short that tests
+/// have several.
+inline constexpr int64_t kRunSteps = 256;
 #ifdef BNLSTM_EMULATOR
 inline constexpr int64_t kRunRows = 24;
 #else
@@ -44,7 +46,7 @@ struct BnLstmLayout {
         H(op.hidden),
         R(op.directions),
         padded(RoundUp(op.batch, 8)),
-        run(std::clamp<int64_t>(kRunRows / padded, 1, op.steps)),
+        run(std::clamp<int64_t>(std::min(kRunSteps, kRunRows / padded), 1, op.steps)),
         value_bytes(op.bf16 ? 2 : 4),
         tokens(op.tokens),
         normalize(op.normalize),
@@ -83,6 +85,11 @@ class RunMemory {
            static_cast<size_t>(s % run_ * padded_) * element_bytes_;
   }
   float* Floats(int64_t s) const { return reinterpret_cast<float*>(At(s)); }
+  /// Null where there are none.
+  template <class Value>
+  Value* Values(int64_t s) const {
+    return present() ? reinterpret_cast<Value*>(At(s)) : nullptr;
+  }
   bool present() const { return runs_ > 0; }
 
  private:

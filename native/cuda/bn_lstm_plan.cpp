@@ -1,17 +1,141 @@
 #include "cuda/bn_lstm_plan.h"
 
 #include "core/error.h"
+#include "cuda/bn_lstm_layout.h"
 
 namespace bnlstm::cuda {
+namespace {
 
-void CheckPlan(const ops::BnLstmShape& op) {
-  if (op.plan != ops::BnLstmPlan::kPersistent) return;
-  throw Error(kUnsupported,
-              "plan: expected 'auto' or 'steps', got 'persistent': this build has no such kernels");
+/// What the two passes differ in.
+struct PassShape {
+  int64_t items, tiles;  // of the whole product
+  int few, many;         // items of k of the instances
+  size_t (*shared_bytes)(const Split& split, int padded, size_t value_bytes);
+};
+
+int64_t Parts(int64_t n, int64_t parts) { return (n + parts - 1) / parts; }
+
+template <class Value>
+PassShape ForwardShape(int64_t blocks, int64_t padded) {
+  const int64_t vectors = blocks * kUnitsOfBlock * static_cast<int64_t>(sizeof(Value)) / 16;
+  using Items = ForwardItems<Value>;
+  return {Parts(vectors, 4), padded / 8, Items::kFew, Items::kMany, ForwardShared};
+}
+template <class Value>
+PassShape BackwardShape(int64_t blocks, int64_t padded) {
+  const int64_t groups = blocks * kUnitsOfBlock * static_cast<int64_t>(sizeof(Value)) / 16;
+  using Items = BackwardItems<Value>;
+  return {groups, Parts(padded, 16), Items::kFew, Items::kMany, BackwardShared};
 }
 
-std::string WhySteps(const ops::BnLstmShape& op) {
-  return op.plan == ops::BnLstmPlan::kSteps ? "it was asked for" : "the plan for any shape";
+/// How the warps of a block share the product: so that the longest share is short, then with few sums
+/// to add up. False where it does not fit.
+bool Divide(const PassShape& shape, const BnLstmLayout& at, const DeviceFacts& device,
+            PersistentPass* pass) {
+  int64_t best = 0;
+  for (const int slices : {1, 2, 4, 8}) {
+    const int parts = kWarpsOfBlock / slices;
+    const Split split{slices, parts, static_cast<int>(Parts(shape.items, slices)),
+                      static_cast<int>(Parts(shape.tiles, parts))};
+    const size_t shared =
+        shape.shared_bytes(split, static_cast<int>(at.padded), at.value_bytes);
+    if (split.items > shape.many || shared > device.shared_bytes) continue;
+    const int64_t cost = 4 * split.items * split.tiles + slices;
+    if (best != 0 && cost >= best) continue;
+    best = cost;
+    pass->split = split;
+    pass->items = split.items <= shape.few ? shape.few : shape.many;
+    pass->shared_bytes = shared;
+  }
+  return best != 0;
+}
+
+std::string Number(int64_t n) { return std::to_string(n); }
+
+/// Why the persistent plan cannot serve the op; empty, and the pass, where it can.
+std::string Fit(const ops::BnLstmOperands& op, const BnLstmLayout& at, const DeviceFacts& device,
+                const PassShape& shape, PersistentPass* pass) {
+  constexpr int64_t kMostRows = 128;
+  const int64_t blocks = Parts(at.H, kUnitsOfBlock);
+  if (!op.bf16 && !device.tf32) {
+    return "its products round their operands to bf16 or TF32, and neither dtype 'bf16' nor tf32 "
+           "was asked for";
+  }
+  if (op.population && op.first_step) {
+    return "rows stand at different steps of the population statistics";
+  }
+  if (device.capability < 80) return "the GPU's compute capability is below 8.0";
+  if (!device.cooperative) return "the GPU does not run all blocks of a grid at the same time";
+  if (blocks > device.multiprocessors) {
+    return Number(at.H) + " hidden units need " + Number(blocks) +
+           " multiprocessors, and the GPU has " + Number(device.multiprocessors);
+  }
+  if (at.B > kMostRows) {
+    return "a batch of " + Number(at.B) + " rows is too large; it holds " + Number(kMostRows);
+  }
+  if (!Divide(shape, at, device, pass)) {
+    return "weights or sums of " + Number(at.H) + " hidden units and " + Number(at.B) +
+           " rows do not fit into a multiprocessor";
+  }
+  pass->blocks = blocks;
+  pass->rows = at.padded <= 32 ? 1 : at.padded <= 64 ? 2 : 4;
+  return "";
+}
+
+BnLstmChoice Choose(const ops::BnLstmOperands& op, const BnLstmLayout& at,
+                    const DeviceFacts& device, const PassShape& shape) {
+  using Plan = ops::BnLstmPlan;
+  BnLstmChoice choice;
+  const std::string steps = "for each step a product of cuBLAS and a kernel, " +
+                            Number(Parts(at.H, kUnitsOfBlock)) +
+                            " blocks with 8 hidden units each, in one CUDA graph: ";
+  if (op.plan == Plan::kSteps) {
+    choice.why = steps + "it was asked for";
+    return choice;
+  }
+  const std::string why_not = Fit(op, at, device, shape, &choice.pass);
+  if (why_not.empty()) {
+    const Split& split = choice.pass.split;
+    choice.persistent = true;
+    choice.why = "one launch for up to " + Number(at.run) + " steps, " +
+                 Number(choice.pass.blocks) +
+                 " blocks with 8 hidden units each, their weights in registers, the product shared "
+                 "by " +
+                 Number(split.slices) + " x " + Number(split.parts) + " warps" +
+                 (op.plan == Plan::kPersistent ? ": it was asked for" : "");
+    return choice;
+  }
+  if (op.plan == Plan::kPersistent) {
+    throw Error(kUnsupported, "plan: expected 'auto' or 'steps', got 'persistent': " + why_not);
+  }
+  choice.why = steps + "'persistent' does not serve it, as " + why_not;
+  return choice;
+}
+
+}  // namespace
+
+BnLstmChoice ChooseForward(const ops::BnLstmOperands& op, const DeviceFacts& device) {
+  const BnLstmLayout at(op);
+  const int64_t blocks = Parts(at.H, kUnitsOfBlock);
+  return Choose(op, at, device,
+                op.bf16 ? ForwardShape<uint16_t>(blocks, at.padded)
+                        : ForwardShape<float>(blocks, at.padded));
+}
+
+BnLstmChoice ChooseBackward(const ops::BnLstmOperands& op, const DeviceFacts& device) {
+  const BnLstmLayout at(op);
+  const int64_t blocks = Parts(at.H, kUnitsOfBlock);
+  return Choose(op, at, device,
+                op.bf16 ? BackwardShape<uint16_t>(blocks, at.padded)
+                        : BackwardShape<float>(blocks, at.padded));
+}
+
+size_t ExchangeBytes(const BnLstmChoice& choice, int64_t columns_of_unit, int64_t padded,
+                     int64_t steps, size_t value_bytes) {
+  if (!choice.persistent) return 0;
+  return static_cast<size_t>(choice.pass.blocks * kUnitsOfBlock * columns_of_unit * padded *
+                             steps) *
+         value_bytes;
 }
 
 }  // namespace bnlstm::cuda

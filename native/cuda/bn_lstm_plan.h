@@ -1,15 +1,34 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 
+#include "cuda/device_facts.h"
+#include "cuda/split.h"
 #include "ops/bn_lstm.h"
 
 namespace bnlstm::cuda {
 
-/// Throws kUnsupported where the op asks for a plan that does not serve it.
-void CheckPlan(const ops::BnLstmShape& op);
+// Which plan serves a BN-LSTM:
+//
+//     steps       for each step a product of cuBLAS and a kernel: any shape, any dtype
+//     persistent  one launch for many steps, the weights in registers
+//
+// The choice is a function of the op and of the device, so that it can be told before anything runs.
+// Both plans lay out what is saved in the same way: forward and backward may have different ones.
 
-/// Why the op has the plan `steps`: words for users.
-std::string WhySteps(const ops::BnLstmShape& op);
+struct BnLstmChoice {
+  bool persistent = false;
+  PersistentPass pass;  // of the persistent plan
+  std::string why;      // words for users
+};
+
+/// Of a pass. Throws kUnsupported where the op asks for a plan that does not serve it.
+BnLstmChoice ChooseForward(const ops::BnLstmOperands& op, const DeviceFacts& device);
+BnLstmChoice ChooseBackward(const ops::BnLstmOperands& op, const DeviceFacts& device);
+
+/// Bytes of the exchange of a launch of so many steps; 0 where the plan needs none.
+size_t ExchangeBytes(const BnLstmChoice& choice, int64_t columns_of_unit, int64_t padded,
+                     int64_t steps, size_t value_bytes);
 
 }  // namespace bnlstm::cuda

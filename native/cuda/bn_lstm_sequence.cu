@@ -1,5 +1,6 @@
 #include "core/philox.h"
 #include "cuda/blas.h"
+#include "cuda/bn_lstm_persistent.h"
 #include "cuda/bn_lstm_sequence.h"
 #include "cuda/device/elements.h"
 #include "cuda/device/forward_step.h"
@@ -236,45 +237,63 @@ void Direction::MeasureSequence(const InputMemory& memory) const {
 void ForwardSteps::Run(int64_t s) const {
   direction_.DrawZoneout(s, inputs_);
   const int64_t end = s + direction_.at().steps_from(s);
-  for (; s < end; ++s) {
-    if (direction_.value_type() == DType::kBF16) {
-      Step<uint16_t>(s);
-    } else {
-      Step<float>(s);
-    }
+  const bool bf16 = direction_.value_type() == DType::kBF16;
+  if (choice_.persistent) return bf16 ? Together<uint16_t>(s, end) : Together<float>(s, end);
+  return bf16 ? Steps<uint16_t>(s, end) : Steps<float>(s, end);
+}
+
+template <class Value>
+void ForwardSteps::Steps(int64_t begin, int64_t end) const {
+  const BnLstmLayout& at = direction_.at();
+  for (int64_t s = begin; s < end; ++s) {
+    context_.blas->Multiply({.m = at.padded,
+                             .n = 4 * at.H,
+                             .k = at.H,
+                             .operands = direction_.value_type(),
+                             .a = memory_.h.At(s),
+                             .a_stride = at.stride(),
+                             .b = direction_.wh(),
+                             .b_stride = 4 * at.H,
+                             .b_transposed = true,
+                             .c = recurrent_.a,
+                             .c_stride = at.padded});
+    const ForwardStep<Value> step{direction_.Step(s, measure_, inputs_),
+                                  recurrent_.a,
+                                  inputs_.p.Floats(s),
+                                  memory_.c.Floats(s),
+                                  memory_.c.Floats(s + 1),
+                                  memory_.h.Values<Value>(s),
+                                  memory_.h.Values<Value>(s + 1),
+                                  memory_.kept_a.Values<Value>(s),
+                                  memory_.kept_b.Values<Value>(s)};
+    WithRows(at.padded, step.shape.norm, [&](auto rows) {
+      Launch(context_, {UnitBlocks(at.H), kThreads}, ForwardKernel<decltype(rows)::value, Value>,
+             step);
+    });
   }
 }
 
 template <class Value>
-void ForwardSteps::Step(int64_t s) const {
+void ForwardSteps::Together(int64_t begin, int64_t end) const {
   const BnLstmLayout& at = direction_.at();
-  context_.blas->Multiply({.m = at.padded,
-                           .n = 4 * at.H,
-                           .k = at.H,
-                           .operands = direction_.value_type(),
-                           .a = memory_.h.At(s),
-                           .a_stride = at.stride(),
-                           .b = direction_.wh(),
-                           .b_stride = 4 * at.H,
-                           .b_transposed = true,
-                           .c = a_,
-                           .c_stride = at.padded});
-  const auto values = [](const RunMemory& memory, int64_t step) {
-    return memory.present() ? reinterpret_cast<Value*>(memory.At(step)) : nullptr;
-  };
-  const ForwardStep<Value> step{direction_.Step(s, measure_, inputs_),
-                                a_,
-                                inputs_.p.Floats(s),
-                                memory_.c.Floats(s),
-                                memory_.c.Floats(s + 1),
-                                values(memory_.h, s),
-                                values(memory_.h, s + 1),
-                                values(memory_.kept_a, s),
-                                values(memory_.kept_b, s)};
-  WithRows(at.padded, step.shape.norm, [&](auto rows) {
-    Launch(context_, {UnitBlocks(at.H), kThreads}, ForwardKernel<decltype(rows)::value, Value>,
-           step);
-  });
+  Check(cudaMemsetAsync(recurrent_.exchange, 0xff, recurrent_.exchange_bytes, context_.stream),
+        "cudaMemsetAsync");
+  Launch(choice_.pass,
+         ForwardRun<Value>{direction_.Step(begin, measure_, inputs_),
+                           end - begin,
+                           static_cast<const Value*>(direction_.wh()),
+                           inputs_.p.Floats(begin),
+                           memory_.c.Floats(begin),
+                           memory_.c.Floats(begin + at.run),
+                           memory_.h.Values<Value>(begin),
+                           memory_.h.Values<Value>(begin + at.run),
+                           at.run,
+                           memory_.kept_a.Values<Value>(begin),
+                           memory_.kept_b.Values<Value>(begin),
+                           reinterpret_cast<Published<Value>*>(recurrent_.exchange),
+                           choice_.pass.split,
+                           {context_.gave_up, kLongestWait}},
+         context_);
 }
 
 }  // namespace bnlstm::cuda

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "cuda/bn_lstm_layout.h"
+#include "cuda/bn_lstm_plan.h"
 #include "cuda/context.h"
 #include "cuda/device/cell.h"
 
@@ -37,6 +38,24 @@ struct InputMemory {
         p(at, carve, 4 * at.H, sizeof(float), runs),
         keep_c(at, carve, at.H, 1, op.sample_zoneout && op.zoneout_c != 0 ? 1 : 0),
         keep_h(at, carve, at.H, 1, op.sample_zoneout && op.zoneout_h != 0 ? 1 : 0) {}
+};
+
+/// Memory for the products of the hidden state: h Wh of a step, [4H][padded] f32, by the plan `steps`;
+/// what the blocks exchange in a run, by the plan `persistent`.
+struct RecurrentMemory {
+  float* a = nullptr;
+  uint8_t* exchange = nullptr;
+  size_t exchange_bytes = 0;
+
+  RecurrentMemory() = default;
+  RecurrentMemory(const BnLstmLayout& at, const BnLstmChoice& forward, Carver& carve) {
+    if (!forward.persistent) {
+      a = carve.Floats(4 * at.H * at.padded);
+      return;
+    }
+    exchange_bytes = ExchangeBytes(forward, 1, at.padded, at.run, at.value_bytes);
+    exchange = carve.Bytes(exchange_bytes);
+  }
 };
 
 /// One direction of an op: what its kernels are told, and what happens at the borders of runs.
@@ -83,13 +102,14 @@ class Direction {
 /// they were not kept.
 class ForwardSteps {
  public:
-  /// `a`: room for [4H][padded].
   ForwardSteps(const Direction& direction, const StepMemory& memory, const InputMemory& inputs,
-               float* a, bool measure, const Context& context)
+               const BnLstmChoice& choice, const RecurrentMemory& recurrent, bool measure,
+               const Context& context)
       : direction_(direction),
         memory_(memory),
         inputs_(inputs),
-        a_(a),
+        choice_(choice),
+        recurrent_(recurrent),
         measure_(measure),
         context_(context) {}
 
@@ -98,12 +118,15 @@ class ForwardSteps {
 
  private:
   template <class Value>
-  void Step(int64_t s) const;
+  void Steps(int64_t begin, int64_t end) const;
+  template <class Value>
+  void Together(int64_t begin, int64_t end) const;
 
   const Direction& direction_;
   const StepMemory& memory_;
   const InputMemory& inputs_;
-  float* const a_;
+  const BnLstmChoice& choice_;
+  const RecurrentMemory& recurrent_;
   const bool measure_;
   const Context& context_;
 };

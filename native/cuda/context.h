@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "cuda/device_facts.h"
 #include "cuda/runtime.h"
 
 namespace bnlstm::cuda {
@@ -14,7 +15,8 @@ struct Context {
   cudaStream_t stream = nullptr;
   const Blas* blas = nullptr;
   std::byte* workspace = nullptr;  // of at least Workspace(op) bytes, for this op alone
-  int multiprocessors = 1;
+  const DeviceFacts* device = nullptr;
+  int* gave_up = nullptr;  // set by a grid whose blocks have waited too long for one another
 };
 
 }  // namespace bnlstm::cuda

@@ -4,7 +4,6 @@
 #include <string>
 #include <utility>
 
-#include "cuda/bn_lstm_plan.h"
 #include "cuda/executable.h"
 #include "cuda/kernels.h"
 
@@ -13,42 +12,44 @@ namespace {
 
 /// What the engine knows of an op by its name.
 struct Entry {
-  Call (*bind)(const OpArguments&);
-  OpSizes (*sizes)(const OpArguments&);
-  OpPlan (*plan)(const OpArguments&);
+  Call (*bind)(const OpArguments&, const DeviceFacts&);
+  OpSizes (*sizes)(const OpArguments&, const DeviceFacts&);
+  OpPlan (*plan)(const OpArguments&, const DeviceFacts&);
 };
 
-/// The op, refused where it asks for a plan that does not serve it.
+/// Throws kUnsupported where the op asks for a plan that does not serve it.
 template <class Op>
-Op Read(const OpArguments& arguments) {
-  Op op(arguments);
-  if constexpr (requires { CheckPlan(op); }) CheckPlan(op);
-  return op;
+OpPlan PlanOf(const Op& op, const DeviceFacts& device) {
+  if constexpr (requires { cuda::Plan(op, device); }) {
+    return cuda::Plan(op, device);
+  } else {
+    return {"single", "the engine has one way to compute it"};
+  }
 }
 
 template <class Op>
 Entry EntryFor() {
-  return {[](const OpArguments& arguments) -> Call {
-            Op op = Read<Op>(arguments);
+  return {[](const OpArguments& arguments, const DeviceFacts& device) -> Call {
+            Op op(arguments);
+            PlanOf(op, device);  // before anything is captured
             size_t workspace = 0;
             if constexpr (requires { Workspace(op); }) workspace = Workspace(op);
             return {arguments.name,
                     [op = std::move(op)](const Context& context) { cuda::Run(op, context); },
                     workspace};
           },
-          [](const OpArguments& arguments) -> OpSizes {
-            if constexpr (requires(const Op& op) { cuda::Sizes(op); }) {
-              return cuda::Sizes(Read<Op>(arguments));
+          [](const OpArguments& arguments, const DeviceFacts& device) -> OpSizes {
+            const Op op(arguments);
+            if constexpr (requires { cuda::Sizes(op, device); }) {
+              return cuda::Sizes(op, device);
+            } else if constexpr (requires { cuda::Sizes(op); }) {
+              return cuda::Sizes(op);
             } else {
               return {};
             }
           },
-          [](const OpArguments& arguments) -> OpPlan {
-            if constexpr (requires(const Op& op) { cuda::Plan(op); }) {
-              return cuda::Plan(Read<Op>(arguments));
-            } else {
-              return {"single", "the engine has one way to compute it"};
-            }
+          [](const OpArguments& arguments, const DeviceFacts& device) -> OpPlan {
+            return PlanOf(Op(arguments), device);
           }};
 }
 
@@ -85,11 +86,11 @@ class CudaEngine : public Engine {
     return "cuda:" + std::to_string(queue_->device());
 #endif
   }
-  OpSizes Sizes(const OpArguments& op) const override { return EntryOf(op).sizes(op); }
-  OpPlan Plan(const OpArguments& op) const override { return EntryOf(op).plan(op); }
+  OpSizes Sizes(const OpArguments& op) const override { return EntryOf(op).sizes(op, queue_->facts()); }
+  OpPlan Plan(const OpArguments& op) const override { return EntryOf(op).plan(op, queue_->facts()); }
   std::unique_ptr<Executable> Compile(const std::vector<OpArguments>& ops) const override {
     std::vector<Call> calls;
-    for (const OpArguments& op : ops) calls.push_back(EntryOf(op).bind(op));
+    for (const OpArguments& op : ops) calls.push_back(EntryOf(op).bind(op, queue_->facts()));
     return std::make_unique<GraphExecutable>(queue_, std::move(calls));
   }
 

@@ -99,6 +99,7 @@ void GraphExecutable::RunTimed(std::vector<double>* seconds) {
     events[i + 1].Record(queue_->record);
   }
   queue_->record.Synchronize();
+  queue_->CheckWaits();
   seconds->clear();
   for (size_t i = 0; i < calls_.size(); ++i) {
     float milliseconds = 0;
@@ -119,6 +120,7 @@ void GraphExecutable::Run(const RunContext& context) {
     if (context.op_seconds) return RunTimed(context.op_seconds);
     Launch();
     queue_->compute.Synchronize();
+    queue_->CheckWaits();
   });
 }
 
@@ -132,6 +134,7 @@ double GraphExecutable::TimedRun(const RunContext&) {
     ended.Record(queue_->compute);
     queue_->compute.Synchronize();
     Check(cudaEventElapsedTime(&milliseconds, began, ended), "cudaEventElapsedTime");
+    queue_->CheckWaits();
   });
   return 1e-3 * milliseconds;
 }
@@ -184,6 +187,7 @@ void GraphExecutable::Finish() {
   queue_->Guard([&] {
     queue_->Use();
     slot.done.Synchronize();  // not under the mutex: it may take as long as the program does
+    queue_->CheckWaits();
   });
 }
 

@@ -53,6 +53,22 @@ class EventHandle {
   cudaEvent_t event_ = nullptr;
 };
 
+/// A flag that kernels set and the host reads, at first 0.
+class PinnedFlag {
+ public:
+  PinnedFlag() {
+    Check(cudaHostAlloc(&flag_, sizeof *flag_, cudaHostAllocDefault), "cudaHostAlloc");
+    *flag_ = 0;
+  }
+  PinnedFlag(const PinnedFlag&) = delete;
+  PinnedFlag& operator=(const PinnedFlag&) = delete;
+  ~PinnedFlag() { cudaFreeHost(flag_); }
+  int* get() const { return flag_; }
+
+ private:
+  int* flag_ = nullptr;
+};
+
 /// Device memory of a stream, which frees it once what is enqueued there has run.
 class Buffer {
  public:

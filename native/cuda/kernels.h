@@ -12,12 +12,12 @@ namespace bnlstm::cuda {
 void Run(const ops::BnLstm& op, const Context& context);
 void Run(const ops::BnLstmBackward& op, const Context& context);
 void Run(const ops::BnLstmPack& op, const Context& context);
-OpSizes Sizes(const ops::BnLstm& op);
-OpSizes Sizes(const ops::BnLstmBackward& op);
+OpSizes Sizes(const ops::BnLstm& op, const DeviceFacts& device);
+OpSizes Sizes(const ops::BnLstmBackward& op, const DeviceFacts& device);
 OpSizes Sizes(const ops::BnLstmPack& op);
-/// Which plan serves the op, and why. One so far: by steps, for any shape.
-OpPlan Plan(const ops::BnLstm& op);
-OpPlan Plan(const ops::BnLstmBackward& op);
+/// Which plan serves the op, and why (cuda/bn_lstm_plan.h).
+OpPlan Plan(const ops::BnLstm& op, const DeviceFacts& device);
+OpPlan Plan(const ops::BnLstmBackward& op, const DeviceFacts& device);
 
 void Run(const ops::Linear& op, const Context& context);
 void Run(const ops::LinearBackward& op, const Context& context);

@@ -78,7 +78,7 @@ template <class Body>
 void ForEach(const Context& context, int64_t count, const Body& body) {
   constexpr int kThreads = 256, kBlocksPerMultiprocessor = 8;
   const int64_t needed = (count + kThreads - 1) / kThreads;
-  const int64_t most = int64_t{context.multiprocessors} * kBlocksPerMultiprocessor;
+  const int64_t most = int64_t{context.device->multiprocessors} * kBlocksPerMultiprocessor;
   Launch(context, {needed < most ? needed : most, kThreads}, ForEachKernel<Body>, count, body);
 }
 

@@ -52,7 +52,7 @@ __global__ void StepKernel(StepSegment segment, Update update) {
 template <class Update>
 void ForSegments(const ops::OptimizerStep& op, const Context& context, const Update& update) {
   constexpr int kThreads = 256, kBlocksPerMultiprocessor = 8;
-  const int64_t most = int64_t{context.multiprocessors} * kBlocksPerMultiprocessor;
+  const int64_t most = int64_t{context.device->multiprocessors} * kBlocksPerMultiprocessor;
   for (size_t k = 0; k < op.segments.size();) {
     ops::Segment run = op.segments[k];
     for (++k; k < op.segments.size(); ++k) {

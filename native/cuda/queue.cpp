@@ -21,12 +21,24 @@ int Select(int device) {
   return device;
 }
 
+DeviceFacts FactsOf(int device, bool tf32) {
+  const auto read = [&](cudaDeviceAttr attribute) {
+    int value = 0;
+    Check(cudaDeviceGetAttribute(&value, attribute, device), "cudaDeviceGetAttribute");
+    return value;
+  };
+  return {.multiprocessors = read(cudaDevAttrMultiProcessorCount),
+          .capability = 10 * read(cudaDevAttrComputeCapabilityMajor) +
+                        read(cudaDevAttrComputeCapabilityMinor),
+          .shared_bytes = static_cast<size_t>(read(cudaDevAttrMaxSharedMemoryPerBlockOptin)),
+          .cooperative = read(cudaDevAttrCooperativeLaunch) != 0,
+          .tf32 = tf32};
+}
+
 }  // namespace
 
-Queue::Queue(int device, bool tf32) : device_(Select(device)), blas_(record, tf32) {
-  Check(cudaDeviceGetAttribute(&multiprocessors_, cudaDevAttrMultiProcessorCount, device),
-        "cudaDeviceGetAttribute");
-}
+Queue::Queue(int device, bool tf32)
+    : device_(Select(device)), facts_(FactsOf(device, tf32)), blas_(record, tf32) {}
 
 DeviceMemory Queue::Memory() {
   Use();
@@ -128,7 +140,18 @@ void Queue::ClearCache() {
   Check(cudaMemsetAsync(cache_.data(), 0, cache_.bytes(), compute), "cudaMemsetAsync");
 }
 
-Context Queue::context() const { return {record, &blas_, workspace_.data(), multiprocessors_}; }
+Context Queue::context() const {
+  return {record, &blas_, workspace_.data(), &facts_, gave_up_.get()};
+}
+
+void Queue::CheckWaits() const {
+  if (*static_cast<const volatile int*>(gave_up_.get()) == 0) return;
+  throw Error(kDevice, "a kernel of the plan 'persistent' on cuda:" + std::to_string(device_) +
+                           " has waited for its own blocks for too long; what it computed is lost, "
+                           "and this engine cannot be used any more. Is the GPU shared with "
+                           "something that keeps it busy for seconds? The plan 'steps' waits for "
+                           "nothing");
+}
 
 Queue::Slot& Queue::Take() {
   Assert(taken_ - released_ < kSlots, "too many runs are in flight");

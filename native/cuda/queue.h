@@ -36,7 +36,7 @@ class Queue {
   /// Before any other call on a thread: the device that it speaks of.
   void Use() const { Check(cudaSetDevice(device_), "cudaSetDevice"); }
   int device() const { return device_; }
-  int multiprocessors() const { return multiprocessors_; }
+  const DeviceFacts& facts() const { return facts_; }
 
   DeviceMemory Memory();
   /// Zeroed. Throws kOutOfMemory with the bytes that were needed and that are free.
@@ -59,6 +59,9 @@ class Queue {
       throw;
     }
   }
+
+  /// After a run has ended: throws kDevice where a grid of it, or of one before it, has given up.
+  void CheckWaits() const;
 
   /// Writes more on `compute` than the second-level cache holds.
   void ClearCache();
@@ -85,10 +88,11 @@ class Queue {
   void Drain() const;  // ignores errors
   Buffer NewMemory(size_t bytes);
 
-  int multiprocessors_ = 0;
+  const DeviceFacts facts_;
   const StreamHandle
       memory_;  // of allocations: never captured, and nothing waits for programs there
   Blas blas_;
+  const PinnedFlag gave_up_;
   Buffer workspace_, cache_;  // cache_: made when it is first cleared
   Slot slots_[kSlots];
   size_t taken_ = 0, released_ = 0;

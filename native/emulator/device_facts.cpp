@@ -15,7 +15,7 @@ constexpr int kMajor = 8, kMinor = 0, kL2Bytes = 1 << 20;
 
 cudaError_t CheckDevice(int device) { return device == 0 ? cudaSuccess : cudaErrorInvalidDevice; }
 
-/// 0 for an attribute that is not known, which no real one is.
+/// -1 for an attribute that is not known.
 int Attribute(cudaDeviceAttr attribute) {
   switch (attribute) {
     case cudaDevAttrMaxThreadsPerBlock:
@@ -41,7 +41,7 @@ int Attribute(cudaDeviceAttr attribute) {
     case cudaDevAttrMemoryPoolsSupported:
       return 1;
   }
-  return 0;
+  return -1;
 }
 
 }  // namespace
@@ -77,7 +77,7 @@ cudaError_t cudaGetDevice(int* device) {
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device) {
   return Call([&](State&) {
     *value = Attribute(attribute);
-    return *value == 0 ? cudaErrorInvalidValue : CheckDevice(device);
+    return *value == -1 ? cudaErrorInvalidValue : CheckDevice(device);
   });
 }
 

@@ -99,7 +99,7 @@ export function roundedFailures(actual: CaseResult, expected: CaseResult): strin
     let squares = 0;
     for (let k = 0; k < want.length; k++) squares += (got[k] - want[k]) ** 2;
     const meanSquare = Math.sqrt(squares / want.length);
-    if (!(error <= 1e-2 * scale && meanSquare <= 1e-3 * scale)) {
+    if (!(error <= 1e-2 * scale && meanSquare <= 2e-3 * scale)) {
       const shown = `${error.toExponential(2)}, ${meanSquare.toExponential(2)} in the mean square`;
       found.push(`${name}: off by ${shown}, of ${scale.toExponential(2)}`);
     }

@@ -25,12 +25,6 @@ struct BackwardRun {
   Published<Value>* exchange;  // [steps][blocks][8 / kVector][4][padded][kVector], all bits set
   Split split;
   Watch watch;
-
-  static size_t SharedBytes(const Split& split, int64_t padded) {
-    const int slots = split.slices * kUnitsOfBlock * ((padded + 15) / 16 * 16 + 4);
-    return static_cast<size_t>(slots) * sizeof(float) +
-           static_cast<size_t>(4 * kUnitsOfBlock * padded) * sizeof(Published<Value>);
-  }
 };
 
 template <class Value, int kItems, int kRows>
@@ -46,7 +40,7 @@ __device__ inline void RunBackward(const BackwardRun<Value>& run) {
   const bool owns = j < H, none = shape.norm == Norm::kNone;
   auto* const slots = device::SharedMemory<float>();
   auto* const tile = reinterpret_cast<Published<Value>*>(
-      slots + run.split.slices * kUnitsOfBlock * Product::Stride(padded));
+      slots + run.split.slices * kUnitsOfBlock * BackwardStride(padded));
   const int published = 4 * kUnitsOfBlock * padded;  // by a block, of a step
   const auto place = [&](int g, int n) {
     return tile + ((warp / Op::kVector * 4 + g) * padded + n) * Op::kVector + warp % Op::kVector;

@@ -22,12 +22,6 @@ struct ForwardRun {
   Published<Value>* exchange;  // [steps][blocks][8 / kVector][padded][kVector], all bits set
   Split split;
   Watch watch;
-
-  static size_t SharedBytes(const Split& split, int64_t padded) {
-    const int slots = split.slices * kUnitsOfBlock * (padded + 1);
-    return static_cast<size_t>(slots) * sizeof(GateSums) +
-           static_cast<size_t>(kUnitsOfBlock * padded) * sizeof(Published<Value>);
-  }
 };
 
 template <class Value, int kItems, int kRows>
@@ -43,7 +37,7 @@ __device__ inline void RunForward(const ForwardRun<Value>& run) {
   const bool owns = j < H;  // the last block may have less than eight
   auto* const slots = device::SharedMemory<GateSums>();
   auto* const tile = reinterpret_cast<Published<Value>*>(
-      slots + run.split.slices * kUnitsOfBlock * Product::Stride(padded));
+      slots + run.split.slices * kUnitsOfBlock * ForwardStride(padded));
   const int published = kUnitsOfBlock * padded;  // by a block, of a step
   const auto place = [&](int n) {
     return tile + (warp / Op::kVector * padded + n) * Op::kVector + warp % Op::kVector;

@@ -1,21 +1,14 @@
 #pragma once
 
 #include "cuda/device/exchange.h"
+#include "cuda/split.h"
 
 namespace bnlstm::cuda {
 
-// The products of the persistent kernels: a block has the weights of its eight hidden units in the
-// registers of its eight warps and multiplies what the other blocks publish. The warps share the work
-// out: `slices` of k times `parts` of the batch.
-
-/// How; the same for all blocks. Of each warp.
-struct Split {
-  int slices = 0, parts = 0;
-  int items = 0;  // of k: four vectors each
-  int tiles = 0;  // of rows: 8 forward, 16 backward
-};
-
-constexpr int kUnitsOfBlock = 8, kWarpsOfBlock = 8;
+// The products of the persistent kernels (cuda/split.h says who does what): the weights stay, and what
+// the blocks publish goes from the exchange to registers and into the tensor cores, without a stop in
+// shared memory. What is the order of k does not matter as long as weights have the same, so a lane
+// takes 16 bytes of neighbours at a time.
 
 __device__ inline int Least(int a, int b) { return a < b ? a : b; }
 
@@ -34,9 +27,6 @@ class ForwardProduct {
   static_assert(kItems % kAhead == 0);
 
  public:
-  /// Floats of shared memory.
-  static constexpr __host__ __device__ int Stride(int padded) { return padded + 1; }  // else banks collide
-
   /// `wh` [hidden][4 hidden]; zeros beyond.
   __device__ __forceinline__ ForwardProduct(const Value* wh, int64_t hidden, const Split& split)
       : split_(split) {
@@ -58,7 +48,7 @@ class ForwardProduct {
     }
   }
 
-  /// Leaves the sums of the warp's slice in `slots` [slices][units][Stride]. `from`: what has been or
+  /// Leaves the sums of the warp's slice in `slots` [slices][units][stride]. `from`: what has been or
   /// will be published, [vectors][padded rows][kVector].
   __device__ __forceinline__ void Run(const Published<Value>* from, int vectors, int padded,
                                       const Watch& watch, GateSums* slots) const {
@@ -120,7 +110,7 @@ class ForwardProduct {
         if (row - g + 8 * n >= rows - g) continue;
         BNLSTM_UNROLL
         for (int i = 0; i < 2; ++i) {
-          slots[(slice * kUnitsOfBlock + g) * Stride(padded) + row - g + 8 * n + 2 * t + i] = {
+          slots[(slice * kUnitsOfBlock + g) * ForwardStride(padded) + row - g + 8 * n + 2 * t + i] = {
               {sums[0][n][i], sums[0][n][2 + i], sums[1][n][i], sums[1][n][2 + i]}};
         }
       }
@@ -130,9 +120,9 @@ class ForwardProduct {
   /// The sum over the slices, of one of the block's units.
   __device__ __forceinline__ GateSums Sum(const GateSums* slots, int unit, int padded,
                                           int n) const {
-    GateSums sum = slots[unit * Stride(padded) + n];
+    GateSums sum = slots[unit * ForwardStride(padded) + n];
     for (int slice = 1; slice < split_.slices; ++slice) {
-      const GateSums more = slots[(slice * kUnitsOfBlock + unit) * Stride(padded) + n];
+      const GateSums more = slots[(slice * kUnitsOfBlock + unit) * ForwardStride(padded) + n];
       BNLSTM_UNROLL
       for (int g = 0; g < 4; ++g) sum.of[g] += more.of[g];
     }
@@ -159,8 +149,6 @@ class BackwardProduct {
   static_assert(kItems % kAhead == 0);
 
  public:
-  static constexpr __host__ __device__ int Stride(int padded) { return (padded + 15) / 16 * 16 + 4; }
-
   __device__ __forceinline__ BackwardProduct(const Value* wh, int64_t hidden, const Split& split)
       : split_(split) {
     const int64_t unit = device::BlockIndex() * kUnitsOfBlock + device::Lane() / 4;
@@ -177,7 +165,7 @@ class BackwardProduct {
     }
   }
 
-  /// Leaves the sums of the warp's slice in `slots` [slices][units][Stride]. `from`
+  /// Leaves the sums of the warp's slice in `slots` [slices][units][stride]. `from`
   /// [groups][4][padded rows][kVector].
   __device__ __forceinline__ void Run(const Published<Value>* from, int groups, int padded,
                                       const Watch& watch, float* slots) const {
@@ -238,7 +226,7 @@ class BackwardProduct {
         if (row - g + 16 * n >= rows - g) continue;
         BNLSTM_UNROLL
         for (int i = 0; i < 4; ++i) {
-          slots[(slice * kUnitsOfBlock + 2 * t + i % 2) * Stride(padded) + row + 16 * n + i / 2 * 8] =
+          slots[(slice * kUnitsOfBlock + 2 * t + i % 2) * BackwardStride(padded) + row + 16 * n + i / 2 * 8] =
               sums[n][i];
         }
       }
@@ -246,9 +234,9 @@ class BackwardProduct {
   }
 
   __device__ __forceinline__ float Sum(const float* slots, int unit, int padded, int n) const {
-    float sum = slots[unit * Stride(padded) + n];
+    float sum = slots[unit * BackwardStride(padded) + n];
     for (int slice = 1; slice < split_.slices; ++slice) {
-      sum += slots[(slice * kUnitsOfBlock + unit) * Stride(padded) + n];
+      sum += slots[(slice * kUnitsOfBlock + unit) * BackwardStride(padded) + n];
     }
     return sum;
   }
