@@ -87,6 +87,7 @@ void RunDirection(const ops::BnLstm& op, const BnLstmLayout& at, const BnLstmCho
     direction.MultiplyInputs(s, direction.Inputs(s, inputs), inputs);
   };
   direction.Begin(memory);
+  steps.Begin();
   if (whole) {
     for (int64_t s = 0; s < at.T; s += at.run) multiply(s);
     direction.MeasureSequence(inputs);

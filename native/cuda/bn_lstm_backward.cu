@@ -28,7 +28,7 @@ struct Scratch {
   InputMemory inputs;
   RecurrentMemory again;  // of forward steps that run again
   StepMemory steps;       // of the chunk that runs again
-  uint8_t* exchange = nullptr;
+  uint8_t *packed = nullptr, *exchange = nullptr;
   size_t exchange_bytes = 0;
   RunMemory dy;      // [H] values
   RunMemory da, db;  // [4H] values; with norm 'none' da is both
@@ -50,6 +50,7 @@ struct Scratch {
       again = RecurrentMemory(at, choices.forward, carve);
       steps = StepMemory(at, carve, chunk_runs + 1, chunk_runs, true);
     }
+    packed = carve.Bytes(PackedBytes(choices.backward, at.value_bytes));
     exchange_bytes = ExchangeBytes(choices.backward, 4, at.padded, at.run, at.value_bytes);
     exchange = carve.Bytes(exchange_bytes);
     if (op.dy) dy = RunMemory(at, carve, at.H, at.value_bytes, 1);
@@ -146,7 +147,8 @@ struct Backward {
         context_(context),
         direction_(op, at, r, context),
         saved_(op, at, r, op.saved.u8()),
-        memory_(saved_.recomputes ? scratch.steps : saved_.steps) {}
+        memory_(saved_.recomputes ? scratch.steps : saved_.steps),
+        again_(direction_, memory_, scratch.inputs, choices.forward, scratch.again, false, context) {}
 
   void Run() {
     Begin();
@@ -161,6 +163,12 @@ struct Backward {
   }
 
   void Begin() const {
+    if (saved_.recomputes) again_.Begin();
+    if (choices_.backward.persistent && op_.bf16) {
+      PackBackward(static_cast<const uint16_t*>(direction_.wh()), at_.H, scratch_.packed, context_);
+    } else if (choices_.backward.persistent) {
+      PackBackward(static_cast<const float*>(direction_.wh()), at_.H, scratch_.packed, context_);
+    }
     const int64_t H = at_.H, R = at_.R, B = at_.B, padded = at_.padded, r = r_;
     float *const dh = scratch_.dh, *const dc = scratch_.dc;
     const Elements dh_last(op_.dh_last), dc_last(op_.dc_last);
@@ -186,11 +194,9 @@ struct Backward {
     };
     restore(memory_.h.At(begin), saved_.ChunkH(at_, begin), at_.value_bytes);
     restore(memory_.c.At(begin), saved_.ChunkC(at_, begin), sizeof(float));
-    const ForwardSteps steps(direction_, memory_, scratch_.inputs, choices_.forward, scratch_.again,
-                             false, context_);
     for (int64_t s = begin; s < end; s += at_.run) {
       direction_.MultiplyInputs(s, direction_.Inputs(s, scratch_.inputs), scratch_.inputs);
-      steps.Run(s);
+      again_.Run(s);
     }
   }
 
@@ -251,7 +257,7 @@ struct Backward {
            BackwardRun<Value>{direction_.Step(begin, false, scratch_.inputs),
                               through(),
                               steps,
-                              static_cast<const Value*>(direction_.wh()),
+                              scratch_.packed,
                               memory_.kept_a.Values<Value>(begin),
                               memory_.kept_b.Values<Value>(begin),
                               memory_.c.Floats(begin),
@@ -465,6 +471,7 @@ struct Backward {
   const Direction direction_;
   const SavedSteps saved_;
   const StepMemory& memory_;
+  const ForwardSteps again_;  // where steps were not kept
 };
 
 }  // namespace

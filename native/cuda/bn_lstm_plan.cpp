@@ -130,6 +130,11 @@ BnLstmChoice ChooseBackward(const ops::BnLstmOperands& op, const DeviceFacts& de
                         : BackwardShape<float>(blocks, at.padded));
 }
 
+size_t PackedBytes(const BnLstmChoice& choice, size_t value_bytes) {
+  const int64_t units = choice.persistent ? choice.pass.blocks * kUnitsOfBlock : 0;
+  return static_cast<size_t>(4 * units * units) * value_bytes;
+}
+
 size_t ExchangeBytes(const BnLstmChoice& choice, int64_t columns_of_unit, int64_t padded,
                      int64_t steps, size_t value_bytes) {
   if (!choice.persistent) return 0;

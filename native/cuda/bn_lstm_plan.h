@@ -27,6 +27,9 @@ struct BnLstmChoice {
 BnLstmChoice ChooseForward(const ops::BnLstmOperands& op, const DeviceFacts& device);
 BnLstmChoice ChooseBackward(const ops::BnLstmOperands& op, const DeviceFacts& device);
 
+/// Bytes of the packed weights of a pass; 0 where the plan needs none.
+size_t PackedBytes(const BnLstmChoice& choice, size_t value_bytes);
+
 /// Bytes of the exchange of a launch of so many steps; 0 where the plan needs none.
 size_t ExchangeBytes(const BnLstmChoice& choice, int64_t columns_of_unit, int64_t padded,
                      int64_t steps, size_t value_bytes);

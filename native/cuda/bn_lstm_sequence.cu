@@ -17,11 +17,11 @@ __global__ void MeasureSteps(StepShape shape, float* p, int64_t steps) {
   const int64_t columns = 4 * shape.hidden;
   if (item >= columns * steps) return;
   const int64_t slot = item / columns, column = item % columns, s = shape.step + slot;
-  const Rows rows(shape.batch, shape.padded, shape.lengths, s, shape.ended_count);
+  const Rows<0> rows(shape.batch, shape.padded, shape.lengths, s, shape.ended_count);
   Column<0> x[1];
   x[0].Place(p + column * shape.stride + slot * shape.padded);
   float mean[1], var[1];
-  Measure<0>(rows, x, mean, var);
+  Measure(rows, x, mean, var);
   if (device::Lane() != 0) return;
   shape.tables.input_mean[s * columns + column] = mean[0];
   shape.tables.input_var[s * columns + column] = var[0];
@@ -234,6 +234,16 @@ void Direction::MeasureSequence(const InputMemory& memory) const {
          memory.p.Floats(0), at_.T, at_.run);
 }
 
+void ForwardSteps::Begin() const {
+  if (!choice_.persistent) return;
+  const int64_t H = direction_.at().H;
+  if (direction_.value_type() == DType::kBF16) {
+    PackForward(static_cast<const uint16_t*>(direction_.wh()), H, recurrent_.packed, context_);
+  } else {
+    PackForward(static_cast<const float*>(direction_.wh()), H, recurrent_.packed, context_);
+  }
+}
+
 void ForwardSteps::Run(int64_t s) const {
   direction_.DrawZoneout(s, inputs_);
   const int64_t end = s + direction_.at().steps_from(s);
@@ -281,7 +291,7 @@ void ForwardSteps::Together(int64_t begin, int64_t end) const {
   Launch(choice_.pass,
          ForwardRun<Value>{direction_.Step(begin, measure_, inputs_),
                            end - begin,
-                           static_cast<const Value*>(direction_.wh()),
+                           recurrent_.packed,
                            inputs_.p.Floats(begin),
                            memory_.c.Floats(begin),
                            memory_.c.Floats(begin + at.run),

@@ -41,10 +41,10 @@ struct InputMemory {
 };
 
 /// Memory for the products of the hidden state: h Wh of a step, [4H][padded] f32, by the plan `steps`;
-/// what the blocks exchange in a run, by the plan `persistent`.
+/// packed weights and what the blocks exchange in a run, by the plan `persistent`.
 struct RecurrentMemory {
   float* a = nullptr;
-  uint8_t* exchange = nullptr;
+  uint8_t *packed = nullptr, *exchange = nullptr;
   size_t exchange_bytes = 0;
 
   RecurrentMemory() = default;
@@ -53,6 +53,7 @@ struct RecurrentMemory {
       a = carve.Floats(4 * at.H * at.padded);
       return;
     }
+    packed = carve.Bytes(PackedBytes(forward, at.value_bytes));
     exchange_bytes = ExchangeBytes(forward, 1, at.padded, at.run, at.value_bytes);
     exchange = carve.Bytes(exchange_bytes);
   }
@@ -113,6 +114,8 @@ class ForwardSteps {
         measure_(measure),
         context_(context) {}
 
+  /// Before the first run.
+  void Begin() const;
   /// The run that begins at step s; its inputs' products are in memory.
   void Run(int64_t s) const;
 

@@ -13,7 +13,7 @@ struct BackwardRun {
   StepShape shape;  // of the first step
   bool through;     // gradients of the statistics
   int64_t steps;
-  const Value* wh;  // [H][4H]
+  const void* weights;  // as PackBackward leaves them
   const Value *kept_a, *kept_b;
   const float *c, *c_there;  // before the first step and after each; after step `here - 1`
   int64_t here;
@@ -37,7 +37,7 @@ __device__ inline void RunBackward(const BackwardRun<Value>& run) {
   const int padded = static_cast<int>(shape.padded);
   const int blocks = static_cast<int>(device::BlockCount()), warp = device::Warp();
   const int block = static_cast<int>(device::BlockIndex()), j = block * kUnitsOfBlock + warp;
-  const bool owns = j < H, none = shape.norm == Norm::kNone;
+  const bool owns = j < H;
   auto* const slots = device::SharedMemory<float>();
   auto* const tile = reinterpret_cast<Published<Value>*>(
       slots + run.split.slices * kUnitsOfBlock * BackwardStride(padded));
@@ -46,52 +46,52 @@ __device__ inline void RunBackward(const BackwardRun<Value>& run) {
     return tile + ((warp / Op::kVector * 4 + g) * padded + n) * Op::kVector + warp % Op::kVector;
   };
 
-  const Product product(run.wh, H, run.split);
+  const Product product(run.weights, run.split);
   BackwardUnit<kRows, Value, true> unit(shape, run.through, owns ? j : H - 1);
   KeptStep<kRows, Value> kept;
   Column<kRows> dz, d_pre[4];
-  float dh[kRows], dc[kRows];
+  float dh[kRows], dc[kRows], weight_c[kRows], weight_h[kRows];
   double sum = 0;
-  Rows rows = shape.RowsOfStep();
+  auto rows = shape.RowsOfStep<kRows>();
+  // All that a step needs besides the product, while that is on its way.
   const auto load = [&](int slot) {
     shape.step = first + slot;
-    rows = shape.RowsOfStep();
+    rows = shape.RowsOfStep<kRows>();
     if (!owns) return;
     const int at = j * stride + slot * padded;
     BNLSTM_UNROLL
     for (int g = 0; g < 4; ++g) {
       kept.a[g].Load(rows, run.kept_a + g * H * stride + at);
-      kept.x[g].Load(rows, none ? nullptr : run.kept_b + g * H * stride + at);
+      kept.x[g].Load(rows, run.kept_b ? run.kept_b + g * H * stride + at : nullptr);
     }
     kept.dy.Load(rows, run.dy ? run.dy + at : nullptr);
     kept.c.Load(rows, slot + 1 < run.here ? run.c + at + padded : run.c_there + j * stride);
     kept.c_before.Load(rows, run.c + at);
+    rows.All([&](int i, int n) {
+      weight_c[i] = shape.zoneout_c.Weight(rows, i, n, at + n);
+      weight_h[i] = shape.zoneout_h.Weight(rows, i, n, at + n);
+    });
     unit.LoadStatistics(shape);
   };
-  BNLSTM_UNROLL
-  for (int i = 0; i < kRows; ++i) dh[i] = dc[i] = 0;
-  if (owns) {
-    rows.Each<kRows>([&](int i, int n) {
-      dh[i] = run.dh[j * padded + n];
-      dc[i] = run.dc[j * padded + n];
-    });
-  } else {
-    rows.Each<kRows>([&](int, int n) {
-      BNLSTM_UNROLL
-      for (int g = 0; g < 4; ++g) *place(g, n) = 0;
-    });
-  }
+  rows.All([&](int i, int n) {
+    const bool there = owns && rows.Inside(i, n);
+    dh[i] = there ? run.dh[j * padded + n] : 0.0f;
+    dc[i] = there ? run.dc[j * padded + n] : 0.0f;
+    if (owns || n >= padded) return;
+    BNLSTM_UNROLL
+    for (int g = 0; g < 4; ++g) *place(g, n) = 0;
+  });
   load(steps - 1);
 
   for (int slot = steps - 1; slot >= 0; --slot) {
-    const int at = j * stride + slot * padded;
     if (owns) {
       unit.PreActivations(
-          shape, rows, at, kept, [&](int i, int) { return dh[i]; },
-          [&](int i, int) { return dc[i]; }, [&](int i, int, float d) { dh[i] = d; },
-          [&](int i, int, float d) { dc[i] = d; }, dz, d_pre);
-      unit.Products(shape, rows, kept, d_pre, [&](int, int n, int g, float da, float, float) {
-        *place(g, n) = Op::Round(da);
+          shape, rows, kept, [&](int i, int) { return dh[i]; }, [&](int i, int) { return dc[i]; },
+          [&](int i, int) { return weight_h[i]; }, [&](int i, int) { return weight_c[i]; },
+          [&](int i, int, float d) { dh[i] = d; }, [&](int i, int, float d) { dc[i] = d; }, dz,
+          d_pre);
+      unit.Products(shape, rows, kept, d_pre, [&](int i, int n, int g, float da, float, float) {
+        if (n < padded) *place(g, n) = Op::Round(rows.Inside(i, n) ? da : 0.0f);
       });
     }
     device::SyncBlock();
@@ -100,12 +100,15 @@ __device__ inline void RunBackward(const BackwardRun<Value>& run) {
 
     // What other blocks do not wait for.
     if (owns) {
+      const int at = j * stride + slot * padded;
       sum += static_cast<double>(unit.SumOfLane());
       unit.Products(shape, rows, kept, d_pre,
-                    [&](int, int n, int g, float da, float db, float d) {
+                    [&](int i, int n, int g, float da, float db, float d) {
+                      if (n >= padded) return;
                       const int to = g * H * stride + at + n;
-                      StoreValue(run.da + to, da);
-                      if (run.db) StoreValue(run.db + to, db);
+                      const bool inside = rows.Inside(i, n);
+                      StoreValue(run.da + to, inside ? da : 0.0f);
+                      if (run.db) StoreValue(run.db + to, inside ? db : 0.0f);
                       if (run.dp) run.dp[to] = d;
                     });
     }
@@ -113,11 +116,11 @@ __device__ inline void RunBackward(const BackwardRun<Value>& run) {
     product.Run(exchange, blocks * (kUnitsOfBlock / Op::kVector), padded, run.watch, slots);
     device::SyncBlock();
     if (owns) {
-      rows.Each<kRows>([&](int i, int n) { dh[i] += product.Sum(slots, warp, padded, n); });
+      rows.Each([&](int i, int n) { dh[i] += product.Sum(slots, warp, padded, n); });
     }
   }
   if (!owns) return;
-  rows.Each<kRows>([&](int i, int n) {
+  rows.Each([&](int i, int n) {
     run.dh[j * padded + n] = dh[i];
     run.dc[j * padded + n] = dc[i];
   });

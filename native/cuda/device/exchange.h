@@ -20,11 +20,6 @@ struct Operand<uint16_t> {
   static constexpr int kVector = 8;
   static __device__ uint16_t Round(float value) { return device::RoundToBf16(value); }
   static __device__ float Rounded(float value) { return FromBf16(Round(value)); }
-  /// The w-th word, of the elements that `get` has.
-  template <class Get>
-  static __device__ uint32_t Word(int w, const Get& get) {
-    return get(2 * w) | uint32_t{get(2 * w + 1)} << 16;
-  }
   /// Whether a half of the word is 0xffff.
   static __device__ uint32_t Missing(uint32_t word) {
     return (0xfffefffeu - word) & word & 0x80008000u;
@@ -40,10 +35,6 @@ struct Operand<float> {
   static constexpr int kVector = 4;
   static __device__ uint32_t Round(float value) { return device::RoundToTf32(value); }
   static __device__ float Rounded(float value) { return value; }
-  template <class Get>
-  static __device__ uint32_t Word(int w, const Get& get) {
-    return device::RoundToTf32(get(w));
-  }
   static __device__ uint32_t Missing(uint32_t word) { return word == 0xffffffffu ? 1 : 0; }
   static __device__ void Multiply(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
     device::MultiplyTf32Tiles(d, a, b);
@@ -54,10 +45,17 @@ struct Operand<float> {
 template <class Value>
 using Published = decltype(Operand<Value>::Round(0.0f));
 
-template <class Value>
-__device__ inline bool Missing(const device::Words& v) {
+/// Whether a value of some vectors is not there yet. Zeros are.
+template <class Value, int kCount>
+__device__ __forceinline__ bool AnyMissing(const device::Words (&vectors)[kCount]) {
   using Op = Operand<Value>;
-  return (Op::Missing(v.x) | Op::Missing(v.y) | Op::Missing(v.z) | Op::Missing(v.w)) != 0;
+  uint32_t missing = 0;
+  BNLSTM_UNROLL
+  for (int n = 0; n < kCount; ++n) {
+    const device::Words& v = vectors[n];
+    missing |= Op::Missing(v.x) | Op::Missing(v.y) | Op::Missing(v.z) | Op::Missing(v.w);
+  }
+  return missing != 0;
 }
 
 /// Ends every wait of a grid: after `limit` nanoseconds without what is waited for, or once another

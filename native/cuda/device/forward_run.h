@@ -12,7 +12,7 @@ template <class Value>
 struct ForwardRun {
   StepShape shape;  // of the first step
   int64_t steps;
-  const Value* wh;  // [H][4H]
+  const void* weights;  // as PackForward leaves them
   const float* p;   // [4H] x Wx
   // Before the first step and after each. The state after step `here - 1` lies at `c_there`.
   float *c, *c_there;
@@ -47,77 +47,83 @@ __device__ inline void RunForward(const ForwardRun<Value>& run) {
             published / Op::kVector);
   };
 
-  const Product product(run.wh, H, run.split);
+  const Product product(run.weights, run.split);
   ForwardUnit<kRows, true> unit(shape, owns ? j : H - 1);
   Column<kRows> a[4], c[1], o;
   Held<kRows, float> x[4];
-  float h_before[kRows];
-  Rows rows = shape.RowsOfStep();
-  BNLSTM_UNROLL
-  for (int i = 0; i < kRows; ++i) h_before[i] = 0;
-  rows.Each<kRows>([&](int i, int n) {
-    c[0].Set(i, owns ? run.c[j * stride + n] : 0.0f);
-    h_before[i] = owns ? LoadValue(run.h + j * stride + n) : 0.0f;
-    *place(n) = Op::Round(h_before[i]);
+  float h_before[kRows], weight_c[kRows], weight_h[kRows];
+  auto rows = shape.RowsOfStep<kRows>();
+  rows.All([&](int i, int n) {
+    const bool there = owns && rows.Inside(i, n);
+    c[0].Set(i, there ? run.c[j * stride + n] : 0.0f);
+    h_before[i] = there ? LoadValue(run.h + j * stride + n) : 0.0f;
+    if (n < padded) *place(n) = Op::Round(h_before[i]);
   });
-  const auto load_inputs = [&](int slot) {
+  // All that a step needs besides the product, while that is on its way.
+  const auto load = [&](int slot) {
+    shape.step = first + slot;
+    rows = shape.RowsOfStep<kRows>();
+    if (!owns) return;
+    const int at = j * stride + slot * padded;
     BNLSTM_UNROLL
-    for (int g = 0; g < 4; ++g) {
-      x[g].Load(rows, owns ? run.p + (g * H + j) * stride + slot * padded : nullptr);
-    }
+    for (int g = 0; g < 4; ++g) x[g].Load(rows, run.p + g * H * stride + at);
+    rows.All([&](int i, int n) {
+      weight_c[i] = shape.zoneout_c.Weight(rows, i, n, at + n);
+      weight_h[i] = shape.zoneout_h.Weight(rows, i, n, at + n);
+    });
+    unit.LoadStatistics(shape);
   };
-  load_inputs(0);
   device::SyncBlock();
   publish(0);
+  load(0);
 
   for (int slot = 0; slot < steps; ++slot) {
-    const int at = j * stride + slot * padded;
-    shape.step = first + slot;
-    rows = shape.RowsOfStep();
-    if (owns) unit.LoadStatistics(shape);
-    product.Run(run.exchange + int64_t{slot} * blocks * published, blocks * (kUnitsOfBlock / Op::kVector),
-                padded, run.watch, slots);
+    product.Run(run.exchange + int64_t{slot} * blocks * published,
+                blocks * (kUnitsOfBlock / Op::kVector), padded, run.watch, slots);
     device::SyncBlock();
     if (owns) {
-      rows.Each<kRows>([&](int i, int n) {
+      rows.Each([&](int i, int n) {
         const GateSums sums = product.Sum(slots, warp, padded, n);
         BNLSTM_UNROLL
         for (int g = 0; g < 4; ++g) a[g].Set(i, sums.of[g]);
       });
       unit.MeasureProducts(shape, rows, a);
       unit.Gates(
-          shape, rows, at, a, x, [&](int i, int) { return c[0].Get(i); },
-          [](int, int, int, const auto&) {}, c[0], o);
+          shape, rows, a, x, [&](int i, int) { return c[0].Get(i); },
+          [&](int i, int) { return weight_c[i]; }, [](int, int, int, const auto&) {}, c[0], o);
       unit.MeasureCell(shape, rows, c);
       unit.Hidden(
-          shape, rows, at, c[0], o, [&](int i, int) { return h_before[i]; },
+          shape, rows, c[0], o, [&](int i, int) { return h_before[i]; },
+          [&](int i, int) { return weight_h[i]; },
           [&](int i, int n, float h) {
             h_before[i] = Op::Rounded(h);
-            *place(n) = Op::Round(h);
+            if (n < padded) *place(n) = Op::Round(h);
           });
     }
     device::SyncBlock();
     if (slot + 1 < steps) publish(slot + 1);
 
     // What other blocks do not wait for.
-    if (!owns) continue;
-    const bool inside = slot + 1 < run.here;
-    float* const c_to = (inside ? run.c + (slot + 1) * padded : run.c_there) + j * stride;
-    Value* const h_to = (inside ? run.h + (slot + 1) * padded : run.h_there) + j * stride;
-    rows.Each<kRows>([&](int i, int n) {
-      c_to[n] = c[0].Get(i);
-      StoreValue(h_to + n, h_before[i]);
-      if (n >= rows.batch || !run.kept_a) return;
-      BNLSTM_UNROLL
-      for (int g = 0; g < 4; ++g) {
-        const auto kept = unit.Kept(g, a[g].Get(i), x[g].Get(i, n));
-        const int to = g * H * stride + at + n;
-        StoreValue(run.kept_a + to, kept.a);
-        if (run.kept_b) StoreValue(run.kept_b + to, kept.x);
-      }
-    });
-    unit.StoreStatistics(shape);
-    if (slot + 1 < steps) load_inputs(slot + 1);
+    if (owns) {
+      const int at = j * stride + slot * padded;
+      const bool inside = slot + 1 < run.here;
+      float* const c_to = (inside ? run.c + (slot + 1) * padded : run.c_there) + j * stride;
+      Value* const h_to = (inside ? run.h + (slot + 1) * padded : run.h_there) + j * stride;
+      rows.Each([&](int i, int n) {
+        c_to[n] = c[0].Get(i);
+        StoreValue(h_to + n, h_before[i]);
+        if (!rows.Inside(i, n) || !run.kept_a) return;
+        BNLSTM_UNROLL
+        for (int g = 0; g < 4; ++g) {
+          const auto kept = unit.Kept(g, a[g].Get(i), x[g].Get(i, n));
+          const int to = g * H * stride + at + n;
+          StoreValue(run.kept_a + to, kept.a);
+          if (run.kept_b) StoreValue(run.kept_b + to, kept.x);
+        }
+      });
+      unit.StoreStatistics(shape);
+    }
+    if (slot + 1 < steps) load(slot + 1);
   }
 }
 

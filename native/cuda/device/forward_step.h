@@ -12,11 +12,12 @@ namespace bnlstm::cuda {
 template <int kRows, bool kFast>
 class ForwardUnit {
  public:
+  using RowsOfStep = Rows<kRows>;
   using Products = Column<kRows>[4];
   using Inputs = Held<kRows, float>[4];
 
   /// Reads the parameters.
-  __device__ ForwardUnit(const StepShape& shape, int64_t unit)
+  __device__ __forceinline__ ForwardUnit(const StepShape& shape, int64_t unit)
       : j_(unit),
         none_(shape.norm == Norm::kNone),
         measures_(shape.norm == Norm::kMeasure),
@@ -45,49 +46,53 @@ class ForwardUnit {
     }
   }
 
-  __device__ __forceinline__ void MeasureProducts(const StepShape& shape, const Rows& rows,
+  /// Statistics of the products.
+  __device__ __forceinline__ void MeasureProducts(const StepShape& shape, const RowsOfStep& rows,
                                                   const Products& a) {
-    if (!measures_) return;
-    MeasureColumns(rows, a, recurrent_.mean, var_);
-    BNLSTM_UNROLL
-    for (int g = 0; g < 4; ++g) recurrent_.r[g] = InverseRoot(var_[g], shape.eps);
+    if (measures_) {
+      MeasureColumns(rows, a, recurrent_.mean, var_);
+      BNLSTM_UNROLL
+      for (int g = 0; g < 4; ++g) recurrent_.r[g] = var_[g];
+    }
+    if (none_ || by_row_) return;
+    recurrent_.Invert(shape.eps);
+    input_.Invert(shape.eps);
+    if (!measures_) cell_.Invert(shape.eps);
   }
 
-  /// c of the rows of the lane, after zoneout, and the output gate. `previous(i, n)`: c before;
-  /// `keep(i, n, g, a, x)` is given what backward wants of each gate.
-  template <class Previous, class Keep>
-  __device__ __forceinline__ void Gates(const StepShape& shape, const Rows& rows, int64_t at,
+  /// c of the rows of the lane, after zoneout, and the output gate; zeros in the padding.
+  /// `previous(i, n)`: c before; `weight(i, n)`: of zoneout; `keep(i, n, g, kept)` is given what backward
+  /// wants of each gate.
+  template <class Previous, class Weight, class Keep>
+  __device__ __forceinline__ void Gates(const StepShape& shape, const RowsOfStep& rows,
                                         const Products& a, const Inputs& x,
-                                        const Previous& previous, const Keep& keep,
-                                        Column<kRows>& c, Column<kRows>& o) {
-    rows.Each<kRows>([&](int i, int n) {
-      if (n >= rows.batch) {
-        c.Set(i, 0);
-        o.Set(i, 0);
-        return;
-      }
+                                        const Previous& previous, const Weight& weight,
+                                        const Keep& keep, Column<kRows>& c, Column<kRows>& o) {
+    rows.All([&](int i, int n) {
       if (by_row_) {
-        const int64_t row = shape.tables.Row(shape.step, n);
+        const int64_t row = RowOf(shape, rows, n);
         recurrent_.Load(shape.Recurrent(j_), row);
+        recurrent_.Invert(shape.eps);
         input_.Load(shape.Input(j_), shape.tables.InputRow(row));
+        input_.Invert(shape.eps);
       }
       float pre[4];
       BNLSTM_UNROLL
       for (int g = 0; g < 4; ++g) {
         const Pair kept = Kept(g, a[g].Get(i), x[g].Get(i, n));
         keep(i, n, g, kept);
-        pre[g] = none_ ? kept.a + bias_[g]
-                       : fmaf(kept.a, gamma_h_[g], fmaf(kept.x, gamma_x_[g], bias_[g]));
+        pre[g] = fmaf(kept.a, gamma_h_[g], fmaf(kept.x, gamma_x_[g], bias_[g]));
       }
-      const float before = previous(i, n);
-      const float next = fmaf(Gate<kFast>::Sigmoid(pre[0]), before,
-                              Gate<kFast>::Sigmoid(pre[1]) * Gate<kFast>::Tanh(pre[3]));
-      c.Set(i, Settle(shape.zoneout_c, rows, n, at + n, before, next));
-      o.Set(i, Gate<kFast>::Sigmoid(pre[2]));
+      const float before = previous(i, n), input = Gate<kFast>::Sigmoid(pre[1]);
+      const float next =
+          fmaf(Gate<kFast>::Sigmoid(pre[0]), before, input * Gate<kFast>::Tanh(pre[3]));
+      const bool inside = rows.Inside(i, n);
+      c.Set(i, inside ? Settle(weight(i, n), before, next) : 0.0f);
+      o.Set(i, inside ? Gate<kFast>::Sigmoid(pre[2]) : 0.0f);
     });
   }
 
-  __device__ __forceinline__ void MeasureCell(const StepShape& shape, const Rows& rows,
+  __device__ __forceinline__ void MeasureCell(const StepShape& shape, const RowsOfStep& rows,
                                               const Column<kRows> (&c)[1]) {
     if (!measures_) return;
     float var[1];
@@ -97,16 +102,19 @@ class ForwardUnit {
   }
 
   /// h of the rows of the lane: `set(i, n, h)`, zeros in the padding. `previous(i, n)`: h before.
-  template <class Previous, class Set>
-  __device__ __forceinline__ void Hidden(const StepShape& shape, const Rows& rows, int64_t at,
+  template <class Previous, class Weight, class Set>
+  __device__ __forceinline__ void Hidden(const StepShape& shape, const RowsOfStep& rows,
                                          const Column<kRows>& c, const Column<kRows>& o,
-                                         const Previous& previous, const Set& set) {
-    rows.Each<kRows>([&](int i, int n) {
-      if (n >= rows.batch) return set(i, n, 0.0f);
-      if (by_row_) cell_.Load(shape.Cell(j_), shape.tables.Row(shape.step, n));
-      const float z = none_ ? c.Get(i) + beta_c_ : fmaf(cell_.Hat(0, c.Get(i)), gamma_c_, beta_c_);
+                                         const Previous& previous, const Weight& weight,
+                                         const Set& set) {
+    rows.All([&](int i, int n) {
+      if (by_row_) {
+        cell_.Load(shape.Cell(j_), RowOf(shape, rows, n));
+        cell_.Invert(shape.eps);
+      }
+      const float z = fmaf(cell_.Hat(0, c.Get(i)), gamma_c_, beta_c_);
       const float next = o.Get(i) * Gate<kFast>::Tanh(z);
-      set(i, n, Settle(shape.zoneout_h, rows, n, at + n, previous(i, n), next));
+      set(i, n, rows.Inside(i, n) ? Settle(weight(i, n), previous(i, n), next) : 0.0f);
     });
   }
 
@@ -129,20 +137,24 @@ class ForwardUnit {
     float a, x;
   };
   __device__ __forceinline__ Pair Kept(int g, float a, float x) const {
-    if (none_) return {a + x, 0};
-    return {recurrent_.Hat(g, a), input_.Hat(g, x)};
+    const float hat_a = recurrent_.Hat(g, a), hat_x = input_.Hat(g, x);
+    return {none_ ? hat_a + hat_x : hat_a, none_ ? 0.0f : hat_x};
   }
 
  private:
+  __device__ int64_t RowOf(const StepShape& shape, const RowsOfStep& rows, int n) const {
+    return shape.tables.Row(shape.step, n < rows.batch ? n : 0);
+  }
+
   template <int kColumns>
-  __device__ __forceinline__ static void MeasureColumns(const Rows& rows,
+  __device__ __forceinline__ static void MeasureColumns(const RowsOfStep& rows,
                                                         const Column<kRows> (&columns)[kColumns],
                                                         float (&mean)[kColumns],
                                                         float (&var)[kColumns]) {
     if constexpr (kFast) {
-      MeasureOnce<kRows>(rows, columns, mean, var);
+      MeasureOnce(rows, columns, mean, var);
     } else {
-      Measure<kRows>(rows, columns, mean, var);
+      Measure(rows, columns, mean, var);
     }
   }
 
@@ -172,7 +184,7 @@ struct ForwardStep {
 template <int kRows, class Value>
 __device__ inline void StepForward(const ForwardStep<Value>& u, int64_t j) {
   const StepShape& shape = u.shape;
-  const Rows rows = shape.RowsOfStep();
+  const auto rows = shape.RowsOfStep<kRows>();
   const int64_t H = shape.hidden, at = j * shape.stride;
   Column<kRows> a[4], c[1], o;
   Held<kRows, float> x[4], c_before;
@@ -181,7 +193,7 @@ __device__ inline void StepForward(const ForwardStep<Value>& u, int64_t j) {
   for (int g = 0; g < 4; ++g) {
     float* const from_a = u.a + (g * H + j) * shape.padded;
     a[g].Place(from_a);
-    if constexpr (kRows > 0) rows.Each<kRows>([&](int i, int n) { a[g].Set(i, from_a[n]); });
+    if constexpr (kRows > 0) rows.Each([&](int i, int n) { a[g].Set(i, from_a[n]); });
     x[g].Load(rows, u.p + (g * H + j) * shape.stride);
   }
   c[0].Place(u.c + at);
@@ -193,17 +205,22 @@ __device__ inline void StepForward(const ForwardStep<Value>& u, int64_t j) {
   unit.LoadStatistics(shape);
 
   unit.MeasureProducts(shape, rows, a);
-  const auto keep = [&](int, int n, int g, const auto& kept) {
-    const int64_t to = (g * H + j) * shape.stride + n;
-    if (u.kept_a) StoreValue(u.kept_a + to, kept.a);
-    if (u.kept_b) StoreValue(u.kept_b + to, kept.x);
-  };
   unit.Gates(
-      shape, rows, at, a, x, [&](int i, int n) { return c_before.Get(i, n); }, keep, c[0], o);
+      shape, rows, a, x, [&](int i, int n) { return c_before.Get(i, n); },
+      [&](int i, int n) { return shape.zoneout_c.Weight(rows, i, n, at + n); },
+      [&](int i, int n, int g, const auto& kept) {
+        if (!rows.Inside(i, n)) return;
+        const int64_t to = (g * H + j) * shape.stride + n;
+        if (u.kept_a) StoreValue(u.kept_a + to, kept.a);
+        if (u.kept_b) StoreValue(u.kept_b + to, kept.x);
+      },
+      c[0], o);
   unit.MeasureCell(shape, rows, c);
   unit.Hidden(
-      shape, rows, at, c[0], o, [&](int i, int n) { return h_before.Get(i, n); },
+      shape, rows, c[0], o, [&](int i, int n) { return h_before.Get(i, n); },
+      [&](int i, int n) { return shape.zoneout_h.Weight(rows, i, n, at + n); },
       [&](int i, int n, float h) {
+        if (n >= rows.padded) return;
         if constexpr (kRows > 0) u.c[at + n] = c[0].Get(i);
         StoreValue(u.h + at + n, h);
       });

@@ -27,23 +27,26 @@ class ForwardProduct {
   static_assert(kItems % kAhead == 0);
 
  public:
-  /// `wh` [hidden][4 hidden]; zeros beyond.
-  __device__ __forceinline__ ForwardProduct(const Value* wh, int64_t hidden, const Split& split)
+  /// `weights` [4 gates][units][vectors of k], as PackForward has left them.
+  __device__ __forceinline__ ForwardProduct(const void* weights, const Split& split)
       : split_(split) {
-    const int64_t unit = device::BlockIndex() * kUnitsOfBlock + device::Lane() / 4;
+    const int vectors = static_cast<int>(device::BlockCount()) * (kUnitsOfBlock / Op::kVector);
+    const int units = static_cast<int>(device::BlockCount()) * kUnitsOfBlock;
+    const int unit = static_cast<int>(device::BlockIndex()) * kUnitsOfBlock + device::Lane() / 4;
+    const auto* const from = static_cast<const Words*>(weights);
     BNLSTM_UNROLL
     for (int item = 0; item < kItems; ++item) {
-      const int64_t k = int64_t{Vector(item)} * Op::kVector;
+      const int vector = Vector(0) + 4 * item;
+      const bool inside = item < split.items && vector < vectors;
       BNLSTM_UNROLL
       for (int gate = 0; gate < 4; ++gate) {
-        const auto get = [&](int e) -> Value {
-          const bool inside = item < split.items && k + e < hidden && unit < hidden;
-          return inside ? wh[(k + e) * 4 * hidden + gate * hidden + unit] : Value{};
-        };
-        BNLSTM_UNROLL
-        for (int w = 0; w < 4; ++w) {
-          weights_[item][w / 2][gate / 2][w % 2 * 2 + gate % 2] = Op::Word(w, get);
-        }
+        Words w = {};
+        if (inside) w = from[(gate * units + unit) * vectors + vector];
+        uint32_t(&to)[2][2][4] = weights_[item];
+        to[0][gate / 2][gate % 2] = w.x;
+        to[0][gate / 2][2 + gate % 2] = w.y;
+        to[1][gate / 2][gate % 2] = w.z;
+        to[1][gate / 2][2 + gate % 2] = w.w;
       }
     }
   }
@@ -79,15 +82,14 @@ class ForwardProduct {
       for (int item = 0; item < kItems; ++item, at += step) {
         Words(&mine)[kTiles] = v[item % kAhead];
         if (item < split_.items) {
-          for (Patience patience(watch);;) {
-            bool missing = false;
-            BNLSTM_UNROLL
-            for (int n = 0; n < kTiles; ++n) {
-              if (!Missing<Value>(mine[n])) continue;
-              missing = true;
-              mine[n] = device::LoadRelaxed(at + 8 * n);
-            }
-            if (!missing || patience.Ends()) break;
+          if (AnyMissing<Value>(mine)) {
+            Patience patience(watch);
+            do {
+              BNLSTM_UNROLL
+              for (int n = 0; n < kTiles; ++n) {
+                if (row + 8 * n < rows) mine[n] = device::LoadRelaxed(at + 8 * n);
+              }
+            } while (AnyMissing<Value>(mine) && !patience.Ends());
           }
           BNLSTM_UNROLL
           for (int n = 0; n < kTiles; ++n) {
@@ -149,19 +151,21 @@ class BackwardProduct {
   static_assert(kItems % kAhead == 0);
 
  public:
-  __device__ __forceinline__ BackwardProduct(const Value* wh, int64_t hidden, const Split& split)
+  /// `weights` [units][groups of k][4 gates] vectors, as PackBackward has left them.
+  __device__ __forceinline__ BackwardProduct(const void* weights, const Split& split)
       : split_(split) {
-    const int64_t unit = device::BlockIndex() * kUnitsOfBlock + device::Lane() / 4;
-    const int64_t gate = device::Lane() % 4;
+    const int groups = static_cast<int>(device::BlockCount()) * (kUnitsOfBlock / Op::kVector);
+    const int unit = static_cast<int>(device::BlockIndex()) * kUnitsOfBlock + device::Lane() / 4;
+    const auto* const from = static_cast<const Words*>(weights) +
+                             (unit * groups + Group(0)) * 4 + device::Lane() % 4;
     BNLSTM_UNROLL
     for (int item = 0; item < kItems; ++item) {
-      const int64_t k = int64_t{Group(item)} * Op::kVector;
-      const auto get = [&](int e) -> Value {
-        const bool inside = item < split.items && k + e < hidden && unit < hidden;
-        return inside ? wh[unit * 4 * hidden + gate * hidden + k + e] : Value{};
-      };
-      BNLSTM_UNROLL
-      for (int w = 0; w < 4; ++w) weights_[item][w / 2][w % 2] = Op::Word(w, get);
+      Words w = {};
+      if (item < split.items && Group(item) < groups) w = from[4 * item];
+      weights_[item][0][0] = w.x;
+      weights_[item][0][1] = w.y;
+      weights_[item][1][0] = w.z;
+      weights_[item][1][1] = w.w;
     }
   }
 
@@ -196,15 +200,14 @@ class BackwardProduct {
       for (int item = 0; item < kItems; ++item, at += step) {
         Words(&mine)[2 * kTiles] = v[item % kAhead];
         if (item < split_.items) {
-          for (Patience patience(watch);;) {
-            bool missing = false;
-            BNLSTM_UNROLL
-            for (int n = 0; n < 2 * kTiles; ++n) {
-              if (!Missing<Value>(mine[n])) continue;
-              missing = true;
-              mine[n] = device::LoadRelaxed(at + 8 * n);
-            }
-            if (!missing || patience.Ends()) break;
+          if (AnyMissing<Value>(mine)) {
+            Patience patience(watch);
+            do {
+              BNLSTM_UNROLL
+              for (int n = 0; n < 2 * kTiles; ++n) {
+                if (row + 8 * n < rows) mine[n] = device::LoadRelaxed(at + 8 * n);
+              }
+            } while (AnyMissing<Value>(mine) && !patience.Ends());
           }
           BNLSTM_UNROLL
           for (int n = 0; n < kTiles; ++n) {
