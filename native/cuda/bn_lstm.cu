@@ -81,7 +81,7 @@ void RunDirection(const ops::BnLstm& op, const BnLstmLayout& at, const BnLstmCho
   const bool keeps_chunks = op.saved && saved.recomputes;
   const StepMemory& memory = op.saved && !saved.recomputes ? saved.steps : scratch.steps;
   const InputMemory& inputs = scratch.inputs;
-  const bool measures = at.normalize && !op.population, whole = measures && at.sequence;
+  const bool measures = direction.measures(), whole = measures && at.sequence;
   const ForwardSteps steps(direction, memory, inputs, choice, scratch.recurrent, true, context);
   const auto multiply = [&](int64_t s) {
     direction.MultiplyInputs(s, direction.Inputs(s, inputs), inputs);
@@ -94,7 +94,7 @@ void RunDirection(const ops::BnLstm& op, const BnLstmLayout& at, const BnLstmCho
   }
   for (int64_t s = 0; s < at.T; s += at.run) {
     if (!whole) multiply(s);
-    if (measures && !whole) direction.MeasureInputs(s, inputs);
+    if (measures && !whole && !choice.persistent) direction.MeasureInputs(s, inputs);
     if (keeps_chunks && s % saved.chunk == 0) KeepChunk(saved, at, memory, s, context);
     steps.Run(s);
     const int64_t count = at.steps_from(s);

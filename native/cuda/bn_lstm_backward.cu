@@ -51,7 +51,7 @@ struct Scratch {
       steps = StepMemory(at, carve, chunk_runs + 1, chunk_runs, true);
     }
     packed = carve.Bytes(PackedBytes(choices.backward, at.value_bytes));
-    exchange_bytes = ExchangeBytes(choices.backward, 4, at.padded, at.run, at.value_bytes);
+    exchange_bytes = BackwardExchangeBytes(choices.backward, at);
     exchange = carve.Bytes(exchange_bytes);
     if (op.dy) dy = RunMemory(at, carve, at.H, at.value_bytes, 1);
     da = RunMemory(at, carve, 4 * at.H, at.value_bytes, 1);

@@ -57,6 +57,34 @@ __global__ void MeasureAll(StepShape shape, const float* p, int64_t steps, int64
   shape.tables.input_var[column] = static_cast<float>(squares / count);
 }
 
+/// A warp does one column at one step.
+template <int kRows, class Value>
+__global__ void TermsKernel(StepShape shape, bool measure, float* p, Value* kept, int64_t steps) {
+  const int64_t item = device::BlockIndex() * kBlockUnits + device::Warp();
+  const int64_t columns = 4 * shape.hidden, column = item / steps, slot = item % steps;
+  if (column >= columns) return;
+  shape.step += slot;
+  const auto rows = shape.RowsOfStep<kRows>();
+  const int64_t at = column * shape.stride + slot * shape.padded;
+  Column<kRows> x[1];
+  rows.Each([&](int i, int n) { x[0].Set(i, p[at + n]); });
+  if (measure) {
+    float mean[1], var[1];
+    Measure(rows, x, mean, var);
+    if (device::Lane() == 0) {
+      shape.tables.input_mean[shape.step * columns + column] = mean[0];
+      shape.tables.input_var[shape.step * columns + column] = var[0];
+    }
+    device::SyncWarp();  // the lanes read it below
+  }
+  InputColumns<1> input(shape, column, 0);
+  input.Load(shape, shape.tables.Row(shape.step, 0));
+  rows.Each([&](int i, int n) {
+    if (kept) StoreValue(kept + at + n, input.Hat(0, x[0].Get(i)));
+    p[at + n] = input.Term(0, x[0].Get(i));
+  });
+}
+
 template <int kRows, class Value>
 __global__ void __launch_bounds__(kThreads, 1) ForwardKernel(ForwardStep<Value> step) {
   const int64_t j = device::BlockIndex() * kBlockUnits + device::Warp();
@@ -234,6 +262,25 @@ void Direction::MeasureSequence(const InputMemory& memory) const {
          memory.p.Floats(0), at_.T, at_.run);
 }
 
+void Direction::MakeTerms(int64_t s, const InputMemory& memory, const RunMemory& kept,
+                          bool measure) const {
+  if (!at_.normalize) return;
+  const int64_t steps = at_.steps_from(s);
+  const StepShape shape = Step(s, measure, memory);
+  const auto launch = [&](auto* to) {
+    WithRows(at_.padded, shape.norm, [&](auto rows) {
+      if constexpr (decltype(rows)::value > 0) {
+        using Value = std::remove_pointer_t<decltype(to)>;
+        Launch(context_, {UnitBlocks(4 * at_.H * steps), kThreads},
+               TermsKernel<decltype(rows)::value, Value>, shape, measure, memory.p.Floats(s), to,
+               steps);
+      }
+    });
+  };
+  if (op_.bf16) return launch(kept.Values<uint16_t>(s));
+  launch(kept.Values<float>(s));
+}
+
 void ForwardSteps::Begin() const {
   if (!choice_.persistent) return;
   const int64_t H = direction_.at().H;
@@ -286,6 +333,8 @@ void ForwardSteps::Steps(int64_t begin, int64_t end) const {
 template <class Value>
 void ForwardSteps::Together(int64_t begin, int64_t end) const {
   const BnLstmLayout& at = direction_.at();
+  direction_.MakeTerms(begin, inputs_, memory_.kept_b,
+                       measure_ && direction_.measures() && !at.sequence);
   Check(cudaMemsetAsync(recurrent_.exchange, 0xff, recurrent_.exchange_bytes, context_.stream),
         "cudaMemsetAsync");
   Launch(choice_.pass,
@@ -299,7 +348,6 @@ void ForwardSteps::Together(int64_t begin, int64_t end) const {
                            memory_.h.Values<Value>(begin + at.run),
                            at.run,
                            memory_.kept_a.Values<Value>(begin),
-                           memory_.kept_b.Values<Value>(begin),
                            reinterpret_cast<Published<Value>*>(recurrent_.exchange),
                            choice_.pass.split,
                            {context_.gave_up, kLongestWait}},

@@ -54,7 +54,7 @@ struct RecurrentMemory {
       return;
     }
     packed = carve.Bytes(PackedBytes(forward, at.value_bytes));
-    exchange_bytes = ExchangeBytes(forward, 1, at.padded, at.run, at.value_bytes);
+    exchange_bytes = ForwardExchangeBytes(forward, at);
     exchange = carve.Bytes(exchange_bytes);
   }
 };
@@ -71,6 +71,8 @@ class Direction {
   const void* wh() const {
     return weights_ + static_cast<size_t>(at_.D * 4 * at_.H) * at_.value_bytes;
   }
+  /// Whether the first pass measures batch statistics.
+  bool measures() const { return at_.normalize && !op_.population; }
   DType value_type() const { return op_.bf16 ? DType::kBF16 : DType::kF32; }
 
   /// What a step's kernel is told. Batch statistics are measured by the first pass over the steps
@@ -89,6 +91,10 @@ class Direction {
   /// Statistics of x Wx: of each step of the run that begins at s, or of all steps together.
   void MeasureInputs(int64_t s, const InputMemory& memory) const;
   void MeasureSequence(const InputMemory& memory) const;
+  /// Makes of x Wx of that run what the persistent kernels add (ForwardUnit's terms), in place, with the
+  /// statistics of each step, which are measured first if `measure`; keeps the normalised values for
+  /// backward where there is memory for them.
+  void MakeTerms(int64_t s, const InputMemory& memory, const RunMemory& kept, bool measure) const;
 
  private:
   const ops::BnLstmOperands& op_;

@@ -22,7 +22,7 @@ struct BackwardRun {
   Value *da, *db;   // [4H] gradients of the products; db null: not wanted
   float* dp;        // [4H] gradients of the pre-activations, or null
   double* sums;     // [H][kSumsOfUnit] added to
-  Published<Value>* exchange;  // [steps][blocks][8 / kVector][4][padded][kVector], all bits set
+  Published<Value>* exchange;  // [steps][blocks][8 / kVector][4][TileRows][kVector], all bits set
   Split split;
   Watch watch;
 };
@@ -30,23 +30,23 @@ struct BackwardRun {
 template <class Value, int kItems, int kRows>
 __device__ inline void RunBackward(const BackwardRun<Value>& run) {
   using Op = Operand<Value>;
-  using Product = BackwardProduct<Value, kItems, kItems <= 16 && kRows == 1 ? 2 : 1>;
+  using Product = BackwardProduct<Value, kItems>;
   StepShape shape = run.shape;
   const int H = static_cast<int>(shape.hidden), stride = static_cast<int>(shape.stride);
   const int first = static_cast<int>(shape.step), steps = static_cast<int>(run.steps);
-  const int padded = static_cast<int>(shape.padded);
+  const int padded = static_cast<int>(shape.padded), tile_rows = TileRows(shape.batch);
   const int blocks = static_cast<int>(device::BlockCount()), warp = device::Warp();
   const int block = static_cast<int>(device::BlockIndex()), j = block * kUnitsOfBlock + warp;
   const bool owns = j < H;
   auto* const slots = device::SharedMemory<float>();
   auto* const tile = reinterpret_cast<Published<Value>*>(
-      slots + run.split.slices * kUnitsOfBlock * BackwardStride(padded));
-  const int published = 4 * kUnitsOfBlock * padded;  // by a block, of a step
+      slots + run.split.slices * kUnitsOfBlock * BackwardStride(tile_rows));
+  const int published = 4 * kUnitsOfBlock * tile_rows;  // by a block, of a step
   const auto place = [&](int g, int n) {
-    return tile + ((warp / Op::kVector * 4 + g) * padded + n) * Op::kVector + warp % Op::kVector;
+    return tile + ((warp / Op::kVector * 4 + g) * tile_rows + n) * Op::kVector + warp % Op::kVector;
   };
 
-  const Product product(run.weights, run.split);
+  const Product product(run.weights, run.split, tile_rows);
   BackwardUnit<kRows, Value, true> unit(shape, run.through, owns ? j : H - 1);
   KeptStep<kRows, Value> kept;
   Column<kRows> dz, d_pre[4];
@@ -77,7 +77,7 @@ __device__ inline void RunBackward(const BackwardRun<Value>& run) {
     const bool there = owns && rows.Inside(i, n);
     dh[i] = there ? run.dh[j * padded + n] : 0.0f;
     dc[i] = there ? run.dc[j * padded + n] : 0.0f;
-    if (owns || n >= padded) return;
+    if (owns || n >= tile_rows) return;
     BNLSTM_UNROLL
     for (int g = 0; g < 4; ++g) *place(g, n) = 0;
   });
@@ -91,7 +91,7 @@ __device__ inline void RunBackward(const BackwardRun<Value>& run) {
           [&](int i, int, float d) { dh[i] = d; }, [&](int i, int, float d) { dc[i] = d; }, dz,
           d_pre);
       unit.Products(shape, rows, kept, d_pre, [&](int i, int n, int g, float da, float, float) {
-        if (n < padded) *place(g, n) = Op::Round(rows.Inside(i, n) ? da : 0.0f);
+        if (n < tile_rows) *place(g, n) = Op::Round(rows.Inside(i, n) ? da : 0.0f);
       });
     }
     device::SyncBlock();
@@ -113,10 +113,10 @@ __device__ inline void RunBackward(const BackwardRun<Value>& run) {
                     });
     }
     if (slot > 0) load(slot - 1);
-    product.Run(exchange, blocks * (kUnitsOfBlock / Op::kVector), padded, run.watch, slots);
+    product.Run(exchange, tile_rows, run.watch, slots);
     device::SyncBlock();
     if (owns) {
-      rows.Each([&](int i, int n) { dh[i] += product.Sum(slots, warp, padded, n); });
+      rows.Each([&](int i, int n) { dh[i] += product.Sum(slots, warp, tile_rows, n); });
     }
   }
   if (!owns) return;

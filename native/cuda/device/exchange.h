@@ -6,9 +6,9 @@
 namespace bnlstm::cuda {
 
 // How blocks of one grid hand values to one another, step by step, without a barrier. Memory of the
-// exchange is written once: before a launch every byte is set to 0xff, a pattern that no published
-// value has, and who wants a value reads its place until it has changed. So a value is its own flag:
-// no order of stores matters, and none is waited for. What is published goes through
+// exchange is written once, by 16 bytes: before a launch every byte is set to 0xff, a pattern that no
+// published value has, and who wants a vector reads its place until it has changed. So a vector is its
+// own flag: no order of stores matters, and none is waited for. What is published goes through
 // Operand::Round, whose NaN has another pattern.
 
 /// 16 bytes of an operand of the tensor cores, neighbours in k of one row, as two fragments of it.
@@ -20,10 +20,6 @@ struct Operand<uint16_t> {
   static constexpr int kVector = 8;
   static __device__ uint16_t Round(float value) { return device::RoundToBf16(value); }
   static __device__ float Rounded(float value) { return FromBf16(Round(value)); }
-  /// Whether a half of the word is 0xffff.
-  static __device__ uint32_t Missing(uint32_t word) {
-    return (0xfffefffeu - word) & word & 0x80008000u;
-  }
   static __device__ void Multiply(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
     device::MultiplyTiles(d, a, b);
   }
@@ -35,7 +31,6 @@ struct Operand<float> {
   static constexpr int kVector = 4;
   static __device__ uint32_t Round(float value) { return device::RoundToTf32(value); }
   static __device__ float Rounded(float value) { return value; }
-  static __device__ uint32_t Missing(uint32_t word) { return word == 0xffffffffu ? 1 : 0; }
   static __device__ void Multiply(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
     device::MultiplyTf32Tiles(d, a, b);
   }
@@ -45,17 +40,13 @@ struct Operand<float> {
 template <class Value>
 using Published = decltype(Operand<Value>::Round(0.0f));
 
-/// Whether a value of some vectors is not there yet. Zeros are.
-template <class Value, int kCount>
+/// Whether one of some vectors is not there yet. A vector is written and read at once, so one word tells.
+template <int kCount>
 __device__ __forceinline__ bool AnyMissing(const device::Words (&vectors)[kCount]) {
-  using Op = Operand<Value>;
-  uint32_t missing = 0;
+  bool missing = false;
   BNLSTM_UNROLL
-  for (int n = 0; n < kCount; ++n) {
-    const device::Words& v = vectors[n];
-    missing |= Op::Missing(v.x) | Op::Missing(v.y) | Op::Missing(v.z) | Op::Missing(v.w);
-  }
-  return missing != 0;
+  for (int n = 0; n < kCount; ++n) missing = missing || vectors[n].x == 0xffffffffu;
+  return missing;
 }
 
 /// Ends every wait of a grid: after `limit` nanoseconds without what is waited for, or once another

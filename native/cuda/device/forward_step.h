@@ -7,14 +7,14 @@ namespace bnlstm::cuda {
 /// What the warp of a hidden unit does in a step forward (docs/paper.md section 1.1), once the product
 /// of the hidden state is there. Every plan of the forward pass is this, between its own ways to bring
 /// values and to take them away. In the order of the calls; `a` are the products h_{t-1} Wh of the
-/// four gates, `x` the products x_t Wx. `kFast`: for operands rounded to bf16 or TF32, beside which the
-/// errors of one-pass statistics and of fast gates are nothing.
+/// four gates. What comes of the inputs, `gammaX BN(x_t Wx) + b` or with norm 'none' x_t Wx alone, is
+/// the caller's term. `kFast`: for operands rounded to bf16 or TF32, beside which the errors of one-pass
+/// statistics and of fast gates are nothing.
 template <int kRows, bool kFast>
 class ForwardUnit {
  public:
   using RowsOfStep = Rows<kRows>;
   using Products = Column<kRows>[4];
-  using Inputs = Held<kRows, float>[4];
 
   /// Reads the parameters.
   __device__ __forceinline__ ForwardUnit(const StepShape& shape, int64_t unit)
@@ -26,8 +26,7 @@ class ForwardUnit {
     BNLSTM_UNROLL
     for (int g = 0; g < 4; ++g) {
       gamma_h_[g] = none_ ? 1.0f : shape.parameters.gamma_h[g * H + j_];
-      gamma_x_[g] = none_ ? 1.0f : shape.parameters.gamma_x[g * H + j_];
-      bias_[g] = shape.parameters.bias[g * H + j_];
+      bias_[g] = none_ ? shape.parameters.bias[g * H + j_] : 0.0f;
     }
     gamma_c_ = none_ ? 1.0f : shape.parameters.gamma_c[j_];
     beta_c_ = shape.parameters.beta_c ? shape.parameters.beta_c[j_] : 0.0f;
@@ -35,15 +34,10 @@ class ForwardUnit {
 
   /// Reads what is known of the step's statistics before it runs.
   __device__ __forceinline__ void LoadStatistics(const StepShape& shape) {
-    if (measures_) {
-      // Measured when the run began.
-      input_.Load(shape.Input(j_), shape.tables.InputRow(shape.step));
-    } else if (shape.norm == Norm::kTable) {
-      const int64_t row = shape.tables.Row(shape.step, 0);
-      recurrent_.Load(shape.Recurrent(j_), row);
-      input_.Load(shape.Input(j_), shape.tables.InputRow(row));
-      cell_.Load(shape.Cell(j_), row);
-    }
+    if (shape.norm != Norm::kTable) return;
+    const int64_t row = shape.tables.Row(shape.step, 0);
+    recurrent_.Load(shape.Recurrent(j_), row);
+    cell_.Load(shape.Cell(j_), row);
   }
 
   /// Statistics of the products.
@@ -56,16 +50,15 @@ class ForwardUnit {
     }
     if (none_ || by_row_) return;
     recurrent_.Invert(shape.eps);
-    input_.Invert(shape.eps);
     if (!measures_) cell_.Invert(shape.eps);
   }
 
   /// c of the rows of the lane, after zoneout, and the output gate; zeros in the padding.
-  /// `previous(i, n)`: c before; `weight(i, n)`: of zoneout; `keep(i, n, g, kept)` is given what backward
-  /// wants of each gate.
-  template <class Previous, class Weight, class Keep>
+  /// `term(g, i, n)`: of the inputs; `previous(i, n)`: c before; `weight(i, n)`: of zoneout;
+  /// `keep(i, n, g, kept)` is given what backward wants of each gate's product.
+  template <class Term, class Previous, class Weight, class Keep>
   __device__ __forceinline__ void Gates(const StepShape& shape, const RowsOfStep& rows,
-                                        const Products& a, const Inputs& x,
+                                        const Products& a, const Term& term,
                                         const Previous& previous, const Weight& weight,
                                         const Keep& keep, Column<kRows>& c, Column<kRows>& o) {
     rows.All([&](int i, int n) {
@@ -73,15 +66,13 @@ class ForwardUnit {
         const int64_t row = RowOf(shape, rows, n);
         recurrent_.Load(shape.Recurrent(j_), row);
         recurrent_.Invert(shape.eps);
-        input_.Load(shape.Input(j_), shape.tables.InputRow(row));
-        input_.Invert(shape.eps);
       }
       float pre[4];
       BNLSTM_UNROLL
       for (int g = 0; g < 4; ++g) {
-        const Pair kept = Kept(g, a[g].Get(i), x[g].Get(i, n));
+        const float x = term(g, i, n), kept = Kept(g, a[g].Get(i), x);
         keep(i, n, g, kept);
-        pre[g] = fmaf(kept.a, gamma_h_[g], fmaf(kept.x, gamma_x_[g], bias_[g]));
+        pre[g] = fmaf(kept, gamma_h_[g], none_ ? bias_[g] : x);
       }
       const float before = previous(i, n), input = Gate<kFast>::Sigmoid(pre[1]);
       const float next =
@@ -132,13 +123,10 @@ class ForwardUnit {
     shape.tables.cell_var[shape.step * H + j_] = cell_var_;
   }
 
-  /// What backward wants of a gate's products: both normalised; without norm their sum, as `a`.
-  struct Pair {
-    float a, x;
-  };
-  __device__ __forceinline__ Pair Kept(int g, float a, float x) const {
-    const float hat_a = recurrent_.Hat(g, a), hat_x = input_.Hat(g, x);
-    return {none_ ? hat_a + hat_x : hat_a, none_ ? 0.0f : hat_x};
+  /// What backward wants of a gate's product: normalised; with norm 'none' the sum of both products.
+  __device__ __forceinline__ float Kept(int g, float a, float x) const {
+    const float hat = recurrent_.Hat(g, a);
+    return none_ ? hat + x : hat;
   }
 
  private:
@@ -160,10 +148,42 @@ class ForwardUnit {
 
   int64_t j_;
   bool none_, measures_, by_row_;
-  float gamma_h_[4], gamma_x_[4], bias_[4], gamma_c_, beta_c_;
-  Normalizer<4> recurrent_, input_;
+  float gamma_h_[4], bias_[4], gamma_c_, beta_c_;
+  Normalizer<4> recurrent_;
   Normalizer<1> cell_;
   float var_[4] = {}, cell_var_ = 0;
+};
+
+/// The same for the inputs' products of `kColumns` columns, `apart` from one another: their statistics
+/// are known before the step.
+template <int kColumns>
+class InputColumns {
+ public:
+  __device__ __forceinline__ InputColumns(const StepShape& shape, int64_t column, int64_t apart)
+      : table_{shape.tables.input_mean, shape.tables.input_var, 4 * shape.hidden, column, apart},
+        none_(shape.norm == Norm::kNone) {
+    BNLSTM_UNROLL
+    for (int k = 0; k < kColumns; ++k) {
+      gamma_[k] = none_ ? 1.0f : shape.parameters.gamma_x[column + k * apart];
+      bias_[k] = none_ ? 0.0f : shape.parameters.bias[column + k * apart];
+    }
+  }
+  /// `row` of the tables of all statistics.
+  __device__ __forceinline__ void Load(const StepShape& shape, int64_t row) {
+    if (none_) return;
+    norm_.Load(table_, shape.tables.InputRow(row));
+    norm_.Invert(shape.eps);
+  }
+  __device__ __forceinline__ float Hat(int k, float x) const { return norm_.Hat(k, x); }
+  __device__ __forceinline__ float Term(int k, float x) const {
+    return none_ ? x : fmaf(Hat(k, x), gamma_[k], bias_[k]);
+  }
+
+ private:
+  const UnitTable table_;
+  const bool none_;
+  float gamma_[kColumns], bias_[kColumns];
+  Normalizer<kColumns> norm_;
 };
 
 /// One step of the plan `steps`. Columns of `a` lie `shape.padded` apart, all others `shape.stride`.
@@ -203,16 +223,24 @@ __device__ inline void StepForward(const ForwardStep<Value>& u, int64_t j) {
   h_before.Load(rows, wants_h_before ? u.h_before + at : nullptr);
   ForwardUnit<kRows, false> unit(shape, j);
   unit.LoadStatistics(shape);
+  InputColumns<4> input(shape, j, H);
+  const bool by_row = kRows == 0 && shape.norm == Norm::kTableByRow;
+  if (!by_row) input.Load(shape, shape.tables.Row(shape.step, 0));
 
   unit.MeasureProducts(shape, rows, a);
   unit.Gates(
-      shape, rows, a, x, [&](int i, int n) { return c_before.Get(i, n); },
+      shape, rows, a,
+      [&](int g, int i, int n) {
+        if (by_row && g == 0) input.Load(shape, shape.tables.Row(shape.step, n < rows.batch ? n : 0));
+        return input.Term(g, x[g].Get(i, n));
+      },
+      [&](int i, int n) { return c_before.Get(i, n); },
       [&](int i, int n) { return shape.zoneout_c.Weight(rows, i, n, at + n); },
-      [&](int i, int n, int g, const auto& kept) {
+      [&](int i, int n, int g, float kept) {
         if (!rows.Inside(i, n)) return;
         const int64_t to = (g * H + j) * shape.stride + n;
-        if (u.kept_a) StoreValue(u.kept_a + to, kept.a);
-        if (u.kept_b) StoreValue(u.kept_b + to, kept.x);
+        if (u.kept_a) StoreValue(u.kept_a + to, kept);
+        if (u.kept_b) StoreValue(u.kept_b + to, input.Hat(g, x[g].Get(i, n)));
       },
       c[0], o);
   unit.MeasureCell(shape, rows, c);

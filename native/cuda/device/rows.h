@@ -125,20 +125,20 @@ class Held {
     if constexpr (kRows > 0) {
       rows.All([&](int i, int n) {
         values_[i] = 0;
-        if (from && rows.Inside(i, n)) values_[i] = LoadValue(from + n);
+        if (from && rows.Inside(i, n)) values_[i] = from[n];
       });
     } else {
       from_ = from;
     }
   }
   __device__ __forceinline__ float Get(int i, int n) const {
-    if constexpr (kRows > 0) return values_[i];
+    if constexpr (kRows > 0) return LoadValue(values_ + i);
     return from_ ? LoadValue(from_ + n) : 0.0f;
   }
 
  private:
   const Value* from_ = nullptr;
-  float values_[kRows > 0 ? kRows : 1] = {};
+  Value values_[kRows > 0 ? kRows : 1] = {};  // as they are: a conversion would wait for each
 };
 
 /// Halves the numbers that a lane still adds up, until it has one: lanes that differ in bit `mask` of
