@@ -19,7 +19,7 @@ struct BackwardRun {
   int64_t here;
   const Value* dy;  // or null
   float *dh, *dc;   // [H] in: of the state after the last step; out: of that before the first
-  Value *da, *db;   // [4H] gradients of the products; db null: not wanted
+  Value *da, *db;   // [4H] gradients of the products, da as published; db null: not wanted
   float* dp;        // [4H] gradients of the pre-activations, or null
   double* sums;     // [H][kSumsOfUnit] added to
   Published<Value>* exchange;  // [steps][blocks][8 / kVector][4][TileRows][kVector], all bits set
@@ -46,6 +46,7 @@ __device__ inline void RunBackward(const BackwardRun<Value>& run) {
     return tile + ((warp / Op::kVector * 4 + g) * tile_rows + n) * Op::kVector + warp % Op::kVector;
   };
 
+  const bool eventful = shape.lengths || shape.zoneout_c.keep || shape.zoneout_h.keep;
   const Product product(run.weights, run.split, tile_rows);
   BackwardUnit<kRows, Value, true> unit(shape, run.through, owns ? j : H - 1);
   KeptStep<kRows, Value> kept;
@@ -56,7 +57,7 @@ __device__ inline void RunBackward(const BackwardRun<Value>& run) {
   // All that a step needs besides the product, while that is on its way.
   const auto load = [&](int slot) {
     shape.step = first + slot;
-    rows = shape.RowsOfStep<kRows>();
+    if (shape.lengths) rows = shape.RowsOfStep<kRows>();
     if (!owns) return;
     const int at = j * stride + slot * padded;
     BNLSTM_UNROLL
@@ -67,10 +68,12 @@ __device__ inline void RunBackward(const BackwardRun<Value>& run) {
     kept.dy.Load(rows, run.dy ? run.dy + at : nullptr);
     kept.c.Load(rows, slot + 1 < run.here ? run.c + at + padded : run.c_there + j * stride);
     kept.c_before.Load(rows, run.c + at);
-    rows.All([&](int i, int n) {
-      weight_c[i] = shape.zoneout_c.Weight(rows, i, n, at + n);
-      weight_h[i] = shape.zoneout_h.Weight(rows, i, n, at + n);
-    });
+    if (eventful || slot == steps - 1) {
+      rows.All([&](int i, int n) {
+        weight_c[i] = shape.zoneout_c.Weight(rows, i, n, at + n);
+        weight_h[i] = shape.zoneout_h.Weight(rows, i, n, at + n);
+      });
+    }
     unit.LoadStatistics(shape);
   };
   rows.All([&](int i, int n) {
@@ -90,9 +93,16 @@ __device__ inline void RunBackward(const BackwardRun<Value>& run) {
           [&](int i, int) { return weight_h[i]; }, [&](int i, int) { return weight_c[i]; },
           [&](int i, int, float d) { dh[i] = d; }, [&](int i, int, float d) { dc[i] = d; }, dz,
           d_pre);
-      unit.Products(shape, rows, kept, d_pre, [&](int i, int n, int g, float da, float, float) {
-        if (n < tile_rows) *place(g, n) = Op::Round(rows.Inside(i, n) ? da : 0.0f);
-      });
+      const int at = j * stride + slot * padded;
+      unit.Products(shape, rows, kept, d_pre,
+                    [&](int i, int n, int g, float da, float db, float d) {
+                      const bool inside = rows.Inside(i, n);
+                      if (n < tile_rows) *place(g, n) = Op::Round(inside ? da : 0.0f);
+                      if (n >= padded) return;
+                      const int to = g * H * stride + at + n;
+                      if (run.db) StoreValue(run.db + to, inside ? db : 0.0f);
+                      if (run.dp) run.dp[to] = d;
+                    });
     }
     device::SyncBlock();
     auto* const exchange = run.exchange + int64_t{slot} * blocks * published;
@@ -102,15 +112,11 @@ __device__ inline void RunBackward(const BackwardRun<Value>& run) {
     if (owns) {
       const int at = j * stride + slot * padded;
       sum += static_cast<double>(unit.SumOfLane());
-      unit.Products(shape, rows, kept, d_pre,
-                    [&](int i, int n, int g, float da, float db, float d) {
-                      if (n >= padded) return;
-                      const int to = g * H * stride + at + n;
-                      const bool inside = rows.Inside(i, n);
-                      StoreValue(run.da + to, inside ? da : 0.0f);
-                      if (run.db) StoreValue(run.db + to, inside ? db : 0.0f);
-                      if (run.dp) run.dp[to] = d;
-                    });
+      auto* const da = reinterpret_cast<Published<Value>*>(run.da) + at;
+      rows.Each([&](int, int n) {
+        BNLSTM_UNROLL
+        for (int g = 0; g < 4; ++g) da[g * H * stride + n] = *place(g, n);
+      });
     }
     if (slot > 0) load(slot - 1);
     product.Run(exchange, tile_rows, run.watch, slots);

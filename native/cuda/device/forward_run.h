@@ -42,6 +42,7 @@ __device__ inline void RunForward(const ForwardRun<Value>& run) {
   const auto place = [&](int n) {
     return tile + (warp / Op::kVector * tile_rows + n) * Op::kVector + warp % Op::kVector;
   };
+  const bool eventful = shape.lengths || shape.zoneout_c.keep || shape.zoneout_h.keep;
   const int vectors = blocks * (kUnitsOfBlock / Op::kVector);
   const int filled = 4 * ItemsOfForward(vectors);  // vectors of a step
   const auto exchange = [&](int slot) {
@@ -72,15 +73,17 @@ __device__ inline void RunForward(const ForwardRun<Value>& run) {
   // All that a step needs besides the product, while that is on its way.
   const auto load = [&](int slot) {
     shape.step = first + slot;
-    rows = shape.RowsOfStep<kRows>();
+    if (shape.lengths) rows = shape.RowsOfStep<kRows>();
     if (!owns) return;
     const int at = j * stride + slot * padded;
     BNLSTM_UNROLL
     for (int g = 0; g < 4; ++g) x[g].Load(rows, run.terms + g * H * stride + at);
-    rows.All([&](int i, int n) {
-      weight_c[i] = shape.zoneout_c.Weight(rows, i, n, at + n);
-      weight_h[i] = shape.zoneout_h.Weight(rows, i, n, at + n);
-    });
+    if (eventful || slot == 0) {
+      rows.All([&](int i, int n) {
+        weight_c[i] = shape.zoneout_c.Weight(rows, i, n, at + n);
+        weight_h[i] = shape.zoneout_h.Weight(rows, i, n, at + n);
+      });
+    }
     unit.LoadStatistics(shape);
   };
   device::SyncBlock();
