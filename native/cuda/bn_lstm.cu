@@ -21,7 +21,7 @@ struct Scratch {
       : inputs(op, at, carve, at.sequence && !op.population ? at.runs(at.T) : 1),
         recurrent(at, choice, carve) {
     const bool kept = op.saved && !SavedSteps(op, at, 0, nullptr).recomputes;
-    if (!kept) steps = StepMemory(at, carve, std::min<int64_t>(2, at.runs(at.T + 1)), 0, false);
+    if (!kept) steps = StepMemory(at, carve, std::min<int64_t>(2, at.runs(at.T + 1)), 0, 0);
     bytes = carve.bytes();
   }
 };

@@ -28,6 +28,7 @@ struct Scratch {
   InputMemory inputs;
   RecurrentMemory again;  // of forward steps that run again
   StepMemory steps;       // of the chunk that runs again
+  RunMemory kept_b;       // of the run whose inputs are multiplied again
   uint8_t* exchange = nullptr;
   size_t exchange_bytes = 0;
   RunMemory dy;      // [H] values
@@ -43,13 +44,14 @@ struct Scratch {
 
   Scratch(const ops::BnLstmBackward& op, const BnLstmLayout& at, const Choices& choices,
           Carver carve)
-      : inputs(op, at, carve, 1) {
+      : inputs(op, at, carve, SavedSteps(op, at, 0, nullptr).multiplies() ? 1 : 0) {
     const SavedSteps saved(op, at, 0, nullptr);
     const int64_t chunk_runs = at.runs(saved.chunk);
     if (saved.recomputes) {
       again = RecurrentMemory(at, choices.forward, carve);
-      steps = StepMemory(at, carve, chunk_runs + 1, chunk_runs, true);
+      steps = StepMemory(at, carve, chunk_runs + 1, chunk_runs, chunk_runs);
     }
+    if (saved.recomputes_inputs) kept_b = RunMemory(at, carve, 4 * at.H, at.value_bytes, 1);
     exchange_bytes = ExchangeBytes(choices.backward, 4, at.padded, at.run, at.value_bytes);
     exchange = carve.Bytes(exchange_bytes);
     if (op.dy) dy = RunMemory(at, carve, at.H, at.value_bytes, 1);
@@ -146,7 +148,9 @@ struct Backward {
         context_(context),
         direction_(op, at, r, context),
         saved_(op, at, r, op.saved.u8()),
-        memory_(saved_.recomputes ? scratch.steps : saved_.steps) {}
+        memory_(saved_.recomputes ? scratch.steps : saved_.steps) {
+    if (saved_.recomputes_inputs) memory_.kept_b = scratch.kept_b;
+  }
 
   void Run() {
     Begin();
@@ -189,13 +193,23 @@ struct Backward {
     const ForwardSteps steps(direction_, memory_, scratch_.inputs, choices_.forward, scratch_.again,
                              false, context_);
     for (int64_t s = begin; s < end; s += at_.run) {
-      direction_.MultiplyInputs(s, direction_.Inputs(s, scratch_.inputs), scratch_.inputs);
+      MultiplyInputs(s);
       steps.Run(s);
     }
+  }
+  void MultiplyInputs(int64_t begin) const {
+    direction_.MultiplyInputs(begin, direction_.Inputs(begin, scratch_.inputs), scratch_.inputs);
+  }
+  /// What forward kept of the inputs of a run, if it has not.
+  void InputsAgain(int64_t begin) const {
+    if (!saved_.recomputes_inputs) return;
+    MultiplyInputs(begin);
+    direction_.NormalizeInputs(begin, scratch_.inputs, scratch_.kept_b);
   }
 
   void RunSteps(int64_t begin) {
     const int64_t steps = at_.steps_from(begin);
+    InputsAgain(begin);
     if (op_.dy) TurnOutputGradient(begin, steps);
     direction_.DrawZoneout(begin, scratch_.inputs);
     if (op_.bf16) {
@@ -402,6 +416,7 @@ struct Backward {
         const int64_t chunk = s / saved_.chunk * saved_.chunk;
         RunAgain(chunk, std::min(chunk + saved_.chunk, at_.T));
       }
+      InputsAgain(s);
       if (op_.bf16) {
         SequenceRun<uint16_t>(s, steps);
       } else {
@@ -464,7 +479,7 @@ struct Backward {
   const Context& context_;
   const Direction direction_;
   const SavedSteps saved_;
-  const StepMemory& memory_;
+  StepMemory memory_;
 };
 
 }  // namespace

@@ -57,6 +57,26 @@ __global__ void MeasureAll(StepShape shape, const float* p, int64_t steps, int64
   shape.tables.input_var[column] = static_cast<float>(squares / count);
 }
 
+/// A warp normalises one column of x Wx at one step, as ForwardUnit does, to the same bits.
+template <class Value>
+__global__ void NormalizeSteps(StepShape shape, const float* p, int64_t steps, Value* kept_b) {
+  const int64_t item = device::BlockIndex() * kBlockUnits + device::Warp();
+  const int64_t columns = 4 * shape.hidden;
+  if (item >= columns * steps) return;
+  const int64_t slot = item / columns, column = item % columns, s = shape.step + slot;
+  const int64_t at = column * shape.stride + slot * shape.padded;
+  const UnitTable table = shape.Input(column);
+  const bool by_row = shape.norm == Norm::kTableByRow;
+  Normalizer<1> input;
+  if (!by_row) input.Load(table, shape.tables.InputRow(shape.tables.Row(s, 0)));
+  for (int64_t n = device::Lane(); n < shape.batch; n += device::kWarp) {
+    if (by_row) {
+      input.Load(table, shape.tables.InputRow(shape.tables.Row(s, static_cast<int>(n))));
+    }
+    StoreValue(kept_b + at + n, input.Hat(0, p[at + n]));
+  }
+}
+
 template <int kRows, class Value>
 __global__ void __launch_bounds__(kThreads, 1) ForwardKernel(ForwardStep<Value> step) {
   const int64_t j = device::BlockIndex() * kBlockUnits + device::Warp();
@@ -232,6 +252,19 @@ void Direction::MeasureInputs(int64_t s, const InputMemory& memory) const {
 void Direction::MeasureSequence(const InputMemory& memory) const {
   Launch(context_, {UnitBlocks(4 * at_.H), kThreads}, MeasureAll, Step(0, true, memory),
          memory.p.Floats(0), at_.T, at_.run);
+}
+
+void Direction::NormalizeInputs(int64_t s, const InputMemory& memory,
+                                const RunMemory& kept_b) const {
+  if (op_.bf16) return NormalizeInputsTo(s, memory, kept_b.Values<uint16_t>(s));
+  NormalizeInputsTo(s, memory, kept_b.Values<float>(s));
+}
+
+template <class Value>
+void Direction::NormalizeInputsTo(int64_t s, const InputMemory& memory, Value* kept_b) const {
+  const int64_t steps = at_.steps_from(s);
+  Launch(context_, {UnitBlocks(4 * at_.H * steps), kThreads}, NormalizeSteps<Value>,
+         Step(s, false, memory), memory.p.Floats(s), steps, kept_b);
 }
 
 void ForwardSteps::Run(int64_t s) const {

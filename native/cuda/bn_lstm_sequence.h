@@ -88,8 +88,12 @@ class Direction {
   /// Statistics of x Wx: of each step of the run that begins at s, or of all steps together.
   void MeasureInputs(int64_t s, const InputMemory& memory) const;
   void MeasureSequence(const InputMemory& memory) const;
+  /// What the steps of that run would keep of x Wx, once statistics are known.
+  void NormalizeInputs(int64_t s, const InputMemory& memory, const RunMemory& kept_b) const;
 
  private:
+  template <class Value>
+  void NormalizeInputsTo(int64_t s, const InputMemory& memory, Value* kept_b) const;
   const ops::BnLstmOperands& op_;
   const BnLstmLayout& at_;
   const int64_t r_;
