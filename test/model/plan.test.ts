@@ -51,11 +51,11 @@ describe('model.plan', () => {
 
   test('follows steps, rows, recompute and lengths', async () => {
     await withModel(options, layers, async (model) => {
-      const saved = (steps: number, batchSize: number, recompute = false) =>
+      const saved = (steps: number, batchSize: number, recompute?: Recompute) =>
         model.plan({ steps, batchSize, recompute }).layers[0].ops[0].savedBytes;
       expect(saved(20, 10)).toBeGreaterThan(1.5 * saved(20, 5));
       expect(saved(20, 5)).toBeGreaterThan(1.5 * saved(10, 5));
-      const bytes = (recompute: boolean | number) =>
+      const bytes = (recompute: Recompute) =>
         model.plan({ steps: 2000, batchSize: 50, recompute }).bytes;
       expect(bytes(true)).toBeLessThan(bytes(false) / 2);
       const plan = model.plan({ steps: 20, batchSize: 5, lengths: true });
