@@ -83,16 +83,13 @@ void RunDirection(const ops::BnLstm& op, const BnLstmLayout& at, const BnLstmCho
   const InputMemory& inputs = scratch.inputs;
   const bool measures = at.normalize && !op.population, whole = measures && at.sequence;
   const ForwardSteps steps(direction, memory, inputs, choice, scratch.recurrent, true, context);
-  const auto multiply = [&](int64_t s) {
-    direction.MultiplyInputs(s, direction.Inputs(s, inputs), inputs);
-  };
   direction.Begin(memory);
   if (whole) {
-    for (int64_t s = 0; s < at.T; s += at.run) multiply(s);
+    for (int64_t s = 0; s < at.T; s += at.run) direction.MultiplyInputs(s, inputs);
     direction.MeasureSequence(inputs);
   }
   for (int64_t s = 0; s < at.T; s += at.run) {
-    if (!whole) multiply(s);
+    if (!whole) direction.MultiplyInputs(s, inputs);
     if (measures && !whole) direction.MeasureInputs(s, inputs);
     if (keeps_chunks && s % saved.chunk == 0) KeepChunk(saved, at, memory, s, context);
     steps.Run(s);

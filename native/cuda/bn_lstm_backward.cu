@@ -193,17 +193,14 @@ struct Backward {
     const ForwardSteps steps(direction_, memory_, scratch_.inputs, choices_.forward, scratch_.again,
                              false, context_);
     for (int64_t s = begin; s < end; s += at_.run) {
-      MultiplyInputs(s);
+      direction_.MultiplyInputs(s, scratch_.inputs);
       steps.Run(s);
     }
-  }
-  void MultiplyInputs(int64_t begin) const {
-    direction_.MultiplyInputs(begin, direction_.Inputs(begin, scratch_.inputs), scratch_.inputs);
   }
   /// What forward kept of the inputs of a run, if it has not.
   void InputsAgain(int64_t begin) const {
     if (!saved_.recomputes_inputs) return;
-    MultiplyInputs(begin);
+    direction_.MultiplyInputs(begin, scratch_.inputs);
     direction_.NormalizeInputs(begin, scratch_.inputs, scratch_.kept_b);
   }
 

@@ -213,7 +213,8 @@ void Direction::Draw(float rate, uint32_t stream, int64_t s, const RunMemory& ke
   });
 }
 
-void Direction::MultiplyInputs(int64_t s, const void* x, const InputMemory& memory) const {
+void Direction::MultiplyInputs(int64_t s, const InputMemory& memory) const {
+  const void* const x = Inputs(s, memory);
   const int64_t rows = at_.steps_from(s) * at_.padded, columns = 4 * at_.H, stride = at_.stride();
   float* const p = memory.p.Floats(s);
   if (!at_.tokens) {

@@ -83,8 +83,8 @@ class Direction {
   /// Draws where states are kept in that run; of one state, if it has `keep`.
   void DrawZoneout(int64_t s, const InputMemory& memory) const;
   void Draw(float rate, uint32_t stream, int64_t s, const RunMemory& keep) const;
-  /// x Wx of that run, of what Inputs has given.
-  void MultiplyInputs(int64_t s, const void* x, const InputMemory& memory) const;
+  /// x Wx of that run.
+  void MultiplyInputs(int64_t s, const InputMemory& memory) const;
   /// Statistics of x Wx: of each step of the run that begins at s, or of all steps together.
   void MeasureInputs(int64_t s, const InputMemory& memory) const;
   void MeasureSequence(const InputMemory& memory) const;
