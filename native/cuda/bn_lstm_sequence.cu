@@ -85,6 +85,22 @@ __global__ void TermsKernel(StepShape shape, bool measure, float* p, Value* kept
   });
 }
 
+/// A warp normalises one column of x Wx at one step, as a forward step does, to the same bits.
+template <class Value>
+__global__ void NormalizeSteps(StepShape shape, const float* p, int64_t steps, Value* kept_b) {
+  const int64_t item = device::BlockIndex() * kBlockUnits + device::Warp();
+  const int64_t columns = 4 * shape.hidden, column = item / steps, slot = item % steps;
+  if (column >= columns) return;
+  const int64_t s = shape.step + slot, at = column * shape.stride + slot * shape.padded;
+  const bool by_row = shape.norm == Norm::kTableByRow;
+  InputColumns<1> input(shape, column, 0);
+  if (!by_row) input.Load(shape, shape.tables.Row(s, 0));
+  for (int64_t n = device::Lane(); n < shape.batch; n += device::kWarp) {
+    if (by_row) input.Load(shape, shape.tables.Row(s, n));
+    StoreValue(kept_b + at + n, input.Hat(0, p[at + n]));
+  }
+}
+
 template <int kRows, class Value>
 __global__ void __launch_bounds__(kThreads, 1) ForwardKernel(ForwardStep<Value> step) {
   const int64_t j = device::BlockIndex() * kBlockUnits + device::Warp();
@@ -221,7 +237,8 @@ void Direction::Draw(float rate, uint32_t stream, int64_t s, const RunMemory& ke
   });
 }
 
-void Direction::MultiplyInputs(int64_t s, const void* x, const InputMemory& memory) const {
+void Direction::MultiplyInputs(int64_t s, const InputMemory& memory) const {
+  const void* const x = Inputs(s, memory);
   const int64_t rows = at_.steps_from(s) * at_.padded, columns = 4 * at_.H, stride = at_.stride();
   float* const p = memory.p.Floats(s);
   if (!at_.tokens) {
@@ -279,6 +296,19 @@ void Direction::MakeTerms(int64_t s, const InputMemory& memory, const RunMemory&
   };
   if (op_.bf16) return launch(kept.Values<uint16_t>(s));
   launch(kept.Values<float>(s));
+}
+
+void Direction::NormalizeInputs(int64_t s, const InputMemory& memory,
+                                const RunMemory& kept_b) const {
+  if (op_.bf16) return NormalizeInputsTo(s, memory, kept_b.Values<uint16_t>(s));
+  NormalizeInputsTo(s, memory, kept_b.Values<float>(s));
+}
+
+template <class Value>
+void Direction::NormalizeInputsTo(int64_t s, const InputMemory& memory, Value* kept_b) const {
+  const int64_t steps = at_.steps_from(s);
+  Launch(context_, {UnitBlocks(4 * at_.H * steps), kThreads}, NormalizeSteps<Value>,
+         Step(s, false, memory), memory.p.Floats(s), steps, kept_b);
 }
 
 void ForwardSteps::Begin() const {

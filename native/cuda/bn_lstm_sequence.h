@@ -86,8 +86,8 @@ class Direction {
   /// Draws where states are kept in that run; of one state, if it has `keep`.
   void DrawZoneout(int64_t s, const InputMemory& memory) const;
   void Draw(float rate, uint32_t stream, int64_t s, const RunMemory& keep) const;
-  /// x Wx of that run, of what Inputs has given.
-  void MultiplyInputs(int64_t s, const void* x, const InputMemory& memory) const;
+  /// x Wx of that run.
+  void MultiplyInputs(int64_t s, const InputMemory& memory) const;
   /// Statistics of x Wx: of each step of the run that begins at s, or of all steps together.
   void MeasureInputs(int64_t s, const InputMemory& memory) const;
   void MeasureSequence(const InputMemory& memory) const;
@@ -95,8 +95,12 @@ class Direction {
   /// statistics of each step, which are measured first if `measure`; keeps the normalised values for
   /// backward where there is memory for them.
   void MakeTerms(int64_t s, const InputMemory& memory, const RunMemory& kept, bool measure) const;
+  /// What the steps of that run would keep of x Wx, once statistics are known.
+  void NormalizeInputs(int64_t s, const InputMemory& memory, const RunMemory& kept_b) const;
 
  private:
+  template <class Value>
+  void NormalizeInputsTo(int64_t s, const InputMemory& memory, Value* kept_b) const;
   const ops::BnLstmOperands& op_;
   const BnLstmLayout& at_;
   const int64_t r_;

@@ -59,6 +59,7 @@ const std::vector<Variant> kVariants = {
       {"seedLow", 9.0},
       {"stream", 40.0}}},
     {"statistics of the sequence", true, {{"inputStatistics", "sequence"}}},
+    {"inputs recomputed", true, {{"recomputeInputs", true}, {"inputStatistics", "sequence"}}},
 };
 
 std::vector<std::vector<float>> Outputs(const LstmCase& given, const std::string& what) {

@@ -85,7 +85,7 @@ test.each(types)('only on a GPU may rows differ, and there by rounding alone: %s
     differingRows(device, dtype, pair(...y), pair(1, 0.5)).length;
   const next = 1 + 2 ** -23;
   expect([compare('cuda:0', next, 0.5), compare('cuda:0', 1, 0.5)]).toEqual([0, 0]);
-  expect([compare('emulator', next, 0.5), compare('cpu:avx2', next, 0.5)]).toEqual([1, 1]);
+  expect([compare('emulator', next, 0.5), compare('cpu:avx2', next, 0.5)]).toEqual([0, 1]);
   for (const wrong of [[1.02, 0.5], [1, Number.NaN], [1]])
     expect(compare('cuda:0', ...wrong)).toBe(1);
   expect(differingRows('cuda:0', dtype, new Map(), pair(1)).length).toBe(1);
