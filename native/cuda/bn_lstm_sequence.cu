@@ -96,7 +96,7 @@ __global__ void NormalizeSteps(StepShape shape, const float* p, int64_t steps, V
   InputColumns<1> input(shape, column, 0);
   if (!by_row) input.Load(shape, shape.tables.Row(s, 0));
   for (int64_t n = device::Lane(); n < shape.batch; n += device::kWarp) {
-    if (by_row) input.Load(shape, shape.tables.Row(s, n));
+    if (by_row) input.Load(shape, shape.tables.Row(s, static_cast<int>(n)));
     StoreValue(kept_b + at + n, input.Hat(0, p[at + n]));
   }
 }

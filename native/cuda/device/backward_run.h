@@ -30,7 +30,7 @@ struct BackwardRun {
 template <class Value, int kItems, int kRows>
 __device__ inline void RunBackward(const BackwardRun<Value>& run) {
   using Op = Operand<Value>;
-  using Product = BackwardProduct<Value, kItems>;
+  using Product = BackwardProduct<Value, kItems, kItems <= 16 && kRows < 4 ? 4 : 2>;
   StepShape shape = run.shape;
   const int H = static_cast<int>(shape.hidden), stride = static_cast<int>(shape.stride);
   const int first = static_cast<int>(shape.step), steps = static_cast<int>(run.steps);
@@ -43,7 +43,7 @@ __device__ inline void RunBackward(const BackwardRun<Value>& run) {
       slots + run.split.slices * kUnitsOfBlock * BackwardStride(tile_rows));
   const int published = 4 * kUnitsOfBlock * tile_rows;  // by a block, of a step
   const auto place = [&](int g, int n) {
-    return tile + ((warp / Op::kVector * 4 + g) * tile_rows + n) * Op::kVector + warp % Op::kVector;
+    return tile + Product::Place(warp, g, n, tile_rows);
   };
 
   const bool eventful = shape.lengths || shape.zoneout_c.keep || shape.zoneout_h.keep;

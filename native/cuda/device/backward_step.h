@@ -28,7 +28,7 @@ class BackwardUnit {
 
   /// Reads the parameters. `through`: gradients of the statistics.
   __device__ __forceinline__ BackwardUnit(const StepShape& shape, bool through, int64_t unit)
-      : j_(unit),
+      : j_(static_cast<int>(unit)),
         tables_(shape.norm == Norm::kTable),
         by_row_(kRows == 0 && shape.norm == Norm::kTableByRow),
         through_(through) {
@@ -47,7 +47,7 @@ class BackwardUnit {
   /// Reads the step's statistics.
   __device__ __forceinline__ void LoadStatistics(const StepShape& shape) {
     if (!tables_) return;
-    const int64_t row = shape.tables.Row(shape.step, 0);
+    const int row = shape.tables.Row(shape.step, 0);
     recurrent_.Load(shape.Recurrent(j_), row);
     input_.Load(shape.Input(j_), shape.tables.InputRow(row));
     cell_.Load(shape.Cell(j_), row);
@@ -133,7 +133,7 @@ class BackwardUnit {
                                            const Set& set) {
     rows.All([&](int i, int n) {
       if (by_row_) {
-        const int64_t row = RowOf(shape, rows, n);
+        const int row = RowOf(shape, rows, n);
         recurrent_.Load(shape.Recurrent(j_), row);
         recurrent_.Invert(shape.eps);
         input_.Load(shape.Input(j_), shape.tables.InputRow(row));
@@ -157,7 +157,7 @@ class BackwardUnit {
     return fmaf(kept.a[g].Get(i, n), gamma_h_[g],
                 fmaf(kept.x[g].Get(i, n), gamma_x_[g], bias_[g]));
   }
-  __device__ int64_t RowOf(const StepShape& shape, const RowsOfStep& rows, int n) const {
+  __device__ int RowOf(const StepShape& shape, const RowsOfStep& rows, int n) const {
     return shape.tables.Row(shape.step, n < rows.batch ? n : 0);
   }
   __device__ __forceinline__ void LoadCell(const StepShape& shape, const RowsOfStep& rows, int n) {
@@ -166,7 +166,7 @@ class BackwardUnit {
     cell_.Invert(shape.eps);
   }
 
-  int64_t j_;
+  int j_;
   bool tables_, by_row_, through_;
   float gamma_h_[4], gamma_x_[4], bias_[4], gamma_c_, beta_c_;
   Normalizer<4> recurrent_, input_;

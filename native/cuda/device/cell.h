@@ -43,19 +43,19 @@ struct Tables {
   int64_t steps, input_steps;
   const int32_t* first_step;  // [B] or null
 
-  __device__ int64_t Row(int64_t step, int n) const {
+  __device__ int Row(int64_t step, int n) const {
     const int64_t row = step + (first_step ? first_step[n] : 0);
-    return row < steps ? row : steps - 1;
+    return static_cast<int>(row < steps ? row : steps - 1);
   }
-  __device__ int64_t InputRow(int64_t row) const {
-    return row < input_steps ? row : input_steps - 1;
+  __device__ int InputRow(int row) const {
+    return row < input_steps ? row : static_cast<int>(input_steps) - 1;
   }
 };
 
 /// Where one of the three normalisations of a unit has its statistics.
 struct UnitTable {
   const float *means, *vars;
-  int64_t width, column, apart;  // of a row; of the first column; from column to column
+  int width, column, apart;  // of a row; of the first column; from column to column
 };
 
 /// One of the three normalisations of some columns, `x_hat = (x - mean) r`; at first the identity.
@@ -68,10 +68,11 @@ struct Normalizer {
     for (int k = 0; k < kColumns; ++k) mean[k] = 0, r[k] = 1;
   }
   /// Reads means and variances, on their way while the caller does something else...
-  __device__ __forceinline__ void Load(const UnitTable& table, int64_t row) {
+  __device__ __forceinline__ void Load(const UnitTable& table, int row) {
+    const int64_t begin = int64_t{row} * table.width;
     BNLSTM_UNROLL
     for (int k = 0; k < kColumns; ++k) {
-      const int64_t at = row * table.width + table.column + k * table.apart;
+      const int64_t at = begin + (table.column + k * table.apart);
       mean[k] = table.means[at];
       r[k] = table.vars[at];
     }
@@ -130,14 +131,16 @@ struct StepShape {
   __device__ __forceinline__ Rows<kRows> RowsOfStep() const {
     return Rows<kRows>(batch, padded, lengths, step, ended_count);
   }
-  __device__ UnitTable Recurrent(int64_t j) const {
-    return {tables.recurrent_mean, tables.recurrent_var, 4 * hidden, j, hidden};
+  __device__ UnitTable Recurrent(int j) const {
+    const int units = static_cast<int>(hidden);
+    return {tables.recurrent_mean, tables.recurrent_var, 4 * units, j, units};
   }
-  __device__ UnitTable Input(int64_t j) const {
-    return {tables.input_mean, tables.input_var, 4 * hidden, j, hidden};
+  __device__ UnitTable Input(int j) const {
+    const int units = static_cast<int>(hidden);
+    return {tables.input_mean, tables.input_var, 4 * units, j, units};
   }
-  __device__ UnitTable Cell(int64_t j) const {
-    return {tables.cell_mean, tables.cell_var, hidden, j, 0};
+  __device__ UnitTable Cell(int j) const {
+    return {tables.cell_mean, tables.cell_var, static_cast<int>(hidden), j, 0};
   }
 };
 

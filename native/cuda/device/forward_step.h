@@ -18,7 +18,7 @@ class ForwardUnit {
 
   /// Reads the parameters.
   __device__ __forceinline__ ForwardUnit(const StepShape& shape, int64_t unit)
-      : j_(unit),
+      : j_(static_cast<int>(unit)),
         none_(shape.norm == Norm::kNone),
         measures_(shape.norm == Norm::kMeasure),
         by_row_(kRows == 0 && shape.norm == Norm::kTableByRow) {
@@ -35,7 +35,7 @@ class ForwardUnit {
   /// Reads what is known of the step's statistics before it runs.
   __device__ __forceinline__ void LoadStatistics(const StepShape& shape) {
     if (shape.norm != Norm::kTable) return;
-    const int64_t row = shape.tables.Row(shape.step, 0);
+    const int row = shape.tables.Row(shape.step, 0);
     recurrent_.Load(shape.Recurrent(j_), row);
     cell_.Load(shape.Cell(j_), row);
   }
@@ -63,7 +63,7 @@ class ForwardUnit {
                                         const Keep& keep, Column<kRows>& c, Column<kRows>& o) {
     rows.All([&](int i, int n) {
       if (by_row_) {
-        const int64_t row = RowOf(shape, rows, n);
+        const int row = RowOf(shape, rows, n);
         recurrent_.Load(shape.Recurrent(j_), row);
         recurrent_.Invert(shape.eps);
       }
@@ -130,7 +130,7 @@ class ForwardUnit {
   }
 
  private:
-  __device__ int64_t RowOf(const StepShape& shape, const RowsOfStep& rows, int n) const {
+  __device__ int RowOf(const StepShape& shape, const RowsOfStep& rows, int n) const {
     return shape.tables.Row(shape.step, n < rows.batch ? n : 0);
   }
 
@@ -146,7 +146,7 @@ class ForwardUnit {
     }
   }
 
-  int64_t j_;
+  int j_;
   bool none_, measures_, by_row_;
   float gamma_h_[4], bias_[4], gamma_c_, beta_c_;
   Normalizer<4> recurrent_;
@@ -160,7 +160,8 @@ template <int kColumns>
 class InputColumns {
  public:
   __device__ __forceinline__ InputColumns(const StepShape& shape, int64_t column, int64_t apart)
-      : table_{shape.tables.input_mean, shape.tables.input_var, 4 * shape.hidden, column, apart},
+      : table_{shape.tables.input_mean, shape.tables.input_var, 4 * static_cast<int>(shape.hidden),
+               static_cast<int>(column), static_cast<int>(apart)},
         none_(shape.norm == Norm::kNone) {
     BNLSTM_UNROLL
     for (int k = 0; k < kColumns; ++k) {
@@ -169,7 +170,7 @@ class InputColumns {
     }
   }
   /// `row` of the tables of all statistics.
-  __device__ __forceinline__ void Load(const StepShape& shape, int64_t row) {
+  __device__ __forceinline__ void Load(const StepShape& shape, int row) {
     if (none_) return;
     norm_.Load(table_, shape.tables.InputRow(row));
     norm_.Invert(shape.eps);

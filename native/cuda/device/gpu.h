@@ -92,6 +92,16 @@ __device__ inline Words LoadRelaxed(const void* from) {
       : "memory");
   return v;
 }
+__device__ inline void LoadRelaxedIf(bool condition, const void* from, Words& v) {
+  asm volatile(
+      "{ .reg .b128 q; .reg .b64 l, h; .reg .pred p; setp.ne.s32 p, %5, 0;"
+      " mov.b64 l, {%0, %1}; mov.b64 h, {%2, %3}; mov.b128 q, {l, h};"
+      " @p ld.relaxed.gpu.global.b128 q, [%4];"
+      " mov.b128 {l, h}, q; mov.b64 {%0, %1}, l; mov.b64 {%2, %3}, h; }"
+      : "+r"(v.x), "+r"(v.y), "+r"(v.z), "+r"(v.w)
+      : "l"(from), "r"(static_cast<int>(condition))
+      : "memory");
+}
 __device__ inline void StoreRelaxed(void* to, const Words& v) {
   asm volatile(
       "{ .reg .b128 q; .reg .b64 l, h; mov.b64 l, {%1, %2}; mov.b64 h, {%3, %4};"

@@ -27,10 +27,10 @@ struct Share {
 };
 
 /// Reads what is published, item by item within tile by tile, with kAhead items on their way; of each
-/// the lane's vectors of row g and of row g + 8 of the tile.
-template <int kItems>
+/// the lane's two vectors of the tile.
+template <int kItems, int kAhead>
 class Reader {
-  static constexpr int kAhead = kItems % 4 == 0 ? 4 : kItems / 2;
+  static_assert(kItems % kAhead == 0);
   using Words = device::Words;
 
  public:
@@ -63,7 +63,10 @@ class Reader {
 
  private:
   __device__ __forceinline__ void Ask(int item, int tile) {
-    if (item < share_.items && tile < share_.end) Load(next_, ahead_[item % kAhead]);
+    const bool wanted = item < share_.items && tile < share_.end;
+    Words(&into)[2] = ahead_[item % kAhead];
+    device::LoadRelaxedIf(wanted, next_, into[0]);
+    device::LoadRelaxedIf(wanted, next_ + kTileRows / 2, into[1]);
     next_ += apart_;
   }
   __device__ __forceinline__ static void Load(const Words* from, Words (&into)[2]) {
@@ -76,7 +79,7 @@ class Reader {
   const Share& share_;
   const Watch& watch_;
   const Words* next_;
-  Words ahead_[kAhead][2];
+  Words ahead_[kAhead][2] = {};
 };
 
 struct alignas(16) GateSums {
@@ -87,6 +90,7 @@ struct alignas(16) GateSums {
 /// batch their columns. Lane 4g + t has all four gates of unit g.
 template <class Value, int kItems>
 class ForwardProduct {
+  static constexpr int kAhead = kItems % 4 == 0 ? 4 : kItems / 2;
   using Op = Operand<Value>;
   using Words = device::Words;
 
@@ -119,7 +123,7 @@ class ForwardProduct {
   __device__ __forceinline__ void Run(const Published<Value>* from, int rows, const Watch& watch,
                                       GateSums* slots) const {
     const int g = device::Lane() / 4, t = device::Lane() % 4;
-    Reader<kItems> reader(from + (Vector(0) * rows + g) * Op::kVector, 4 * rows, share_, watch);
+    Reader<kItems, kAhead> reader(from + (Vector(0) * rows + g) * Op::kVector, 4 * rows, share_, watch);
     GateSums* const to =
         slots + (share_.slice * kUnitsOfBlock + g) * ForwardStride(rows) + 2 * t;
     for (int tile = share_.first; tile < share_.end; ++tile) {
@@ -181,8 +185,10 @@ class ForwardProduct {
 };
 
 /// dA Wh^T: the batch is the rows of the left operand, the block's eight units the columns of the right
-/// one, and k runs over the four gates of all units: vectors of [units / kVector][4 gates].
-template <class Value, int kItems>
+/// one, and k runs over the four gates of all units: vectors of [units / kVector][4 gates]. A lane's two
+/// vectors of a tile have rows g and g + 8, each of half of the units, as the fragments of the left
+/// operand have them.
+template <class Value, int kItems, int kAhead>
 class BackwardProduct {
   using Op = Operand<Value>;
   using Words = device::Words;
@@ -205,13 +211,23 @@ class BackwardProduct {
     }
   }
 
+  /// Where a block has the value of one of its units, a gate and a row in what it publishes, as the
+  /// fragments want it: [8 / kVector][4 gates][tiles][halves of the units][8] vectors, each of two rows.
+  static __device__ __forceinline__ int Place(int unit, int gate, int n, int rows) {
+    constexpr int kHalf = Op::kVector / 2, kPair = Op::kVector / 4;  // units of a vector, of a word
+    const int u = unit % Op::kVector, high = n / 8 % 2, word = u % kHalf / kPair * 2 + high;
+    const int vector = n / kTileRows * kTileRows + u / kHalf * 8 + n % 8;
+    return ((unit / Op::kVector * 4 + gate) * rows + vector) * Op::kVector + word * kPair +
+           u % kPair;
+  }
+
   /// Leaves the sums of the warp's slice in `slots` [slices][units][stride]. `from`
-  /// [groups][4][rows][kVector].
+  /// [groups][4][rows][kVector], with rows as Place has them.
   __device__ __forceinline__ void Run(const Published<Value>* from, int rows, const Watch& watch,
                                       float* slots) const {
     const int g = device::Lane() / 4, t = device::Lane() % 4;
     const int vector = share_.first_item * 4 + t;
-    Reader<kItems> reader(from + (vector * rows + g) * Op::kVector, 4 * rows, share_, watch);
+    Reader<kItems, kAhead> reader(from + (vector * rows + g) * Op::kVector, 4 * rows, share_, watch);
     float* const to =
         slots + (share_.slice * kUnitsOfBlock + 2 * t) * BackwardStride(rows) + g;
     for (int tile = share_.first; tile < share_.end; ++tile) {
@@ -220,10 +236,11 @@ class BackwardProduct {
       for (int item = 0; item < kItems; ++item) {
         if (item < share_.items) {
           const Words(&mine)[2] = reader.Get(item, tile);
-          const uint32_t a[2][4] = {{mine[0].x, mine[1].x, mine[0].y, mine[1].y},
-                                    {mine[0].z, mine[1].z, mine[0].w, mine[1].w}};
-          Op::Multiply(sums[0], a[0], weights_[item][0]);
-          Op::Multiply(sums[1], a[1], weights_[item][1]);
+          BNLSTM_UNROLL
+          for (int half = 0; half < 2; ++half) {
+            const Words& v = mine[half];
+            Op::Multiply(sums[half], {v.x, v.y, v.z, v.w}, weights_[item][half]);
+          }
         }
         reader.Next(item, tile);
       }
