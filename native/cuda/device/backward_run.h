@@ -30,10 +30,11 @@ struct BackwardRun {
 template <class Value, int kItems, int kRows>
 __device__ inline void RunBackward(const BackwardRun<Value>& run) {
   using Op = Operand<Value>;
-  using Product = BackwardProduct<Value, kItems, kItems <= 16 && kRows < 4 ? 4 : 2>;
+  using Product = BackwardProduct<Value, kItems, (kItems > 16 || kRows > 2 ? 2 : 8)>;
   StepShape shape = run.shape;
   const int H = static_cast<int>(shape.hidden), stride = static_cast<int>(shape.stride);
   const int first = static_cast<int>(shape.step), steps = static_cast<int>(run.steps);
+  const int gate = H * stride;  // from gate to gate
   const int padded = static_cast<int>(shape.padded), tile_rows = TileRows(shape.batch);
   const int blocks = static_cast<int>(device::BlockCount()), warp = device::Warp();
   const int block = static_cast<int>(device::BlockIndex()), j = block * kUnitsOfBlock + warp;
@@ -52,7 +53,7 @@ __device__ inline void RunBackward(const BackwardRun<Value>& run) {
   KeptStep<kRows, Value> kept;
   Column<kRows> dz, d_pre[4];
   float dh[kRows], dc[kRows], weight_c[kRows], weight_h[kRows];
-  double sum = 0;
+  SumOfUnit sum(run.sums, owns ? j : H - 1);
   auto rows = shape.RowsOfStep<kRows>();
   // All that a step needs besides the product, while that is on its way.
   const auto load = [&](int slot) {
@@ -62,12 +63,16 @@ __device__ inline void RunBackward(const BackwardRun<Value>& run) {
     const int at = j * stride + slot * padded;
     BNLSTM_UNROLL
     for (int g = 0; g < 4; ++g) {
-      kept.a[g].Load(rows, run.kept_a + g * H * stride + at);
-      kept.x[g].Load(rows, run.kept_b ? run.kept_b + g * H * stride + at : nullptr);
+      kept.a[g].Load(rows, run.kept_a, g * gate + at);
     }
-    kept.dy.Load(rows, run.dy ? run.dy + at : nullptr);
-    kept.c.Load(rows, slot + 1 < run.here ? run.c + at + padded : run.c_there + j * stride);
-    kept.c_before.Load(rows, run.c + at);
+    if (run.kept_b) {
+      BNLSTM_UNROLL
+      for (int g = 0; g < 4; ++g) kept.x[g].Load(rows, run.kept_b, g * gate + at);
+    }
+    if (run.dy) kept.dy.Load(rows, run.dy, at);
+    const bool inside = slot + 1 < run.here;
+    kept.c.Load(rows, inside ? run.c : run.c_there, inside ? at + padded : j * stride);
+    kept.c_before.Load(rows, run.c, at);
     if (eventful || slot == steps - 1) {
       rows.All([&](int i, int n) {
         weight_c[i] = shape.zoneout_c.Weight(rows, i, n, at + n);
@@ -99,7 +104,7 @@ __device__ inline void RunBackward(const BackwardRun<Value>& run) {
                       const bool inside = rows.Inside(i, n);
                       if (n < tile_rows) *place(g, n) = Op::Round(inside ? da : 0.0f);
                       if (n >= padded) return;
-                      const int to = g * H * stride + at + n;
+                      const int to = g * gate + at + n;
                       if (run.db) StoreValue(run.db + to, inside ? db : 0.0f);
                       if (run.dp) run.dp[to] = d;
                     });
@@ -111,11 +116,11 @@ __device__ inline void RunBackward(const BackwardRun<Value>& run) {
     // What other blocks do not wait for.
     if (owns) {
       const int at = j * stride + slot * padded;
-      sum += static_cast<double>(unit.SumOfLane());
-      auto* const da = reinterpret_cast<Published<Value>*>(run.da) + at;
+      sum.Add(unit.SumOfLane());
+      auto* const da = reinterpret_cast<Published<Value>*>(run.da);
       rows.Each([&](int, int n) {
         BNLSTM_UNROLL
-        for (int g = 0; g < 4; ++g) da[g * H * stride + n] = *place(g, n);
+        for (int g = 0; g < 4; ++g) da[g * gate + at + n] = *place(g, n);
       });
     }
     if (slot > 0) load(slot - 1);
@@ -130,8 +135,7 @@ __device__ inline void RunBackward(const BackwardRun<Value>& run) {
     run.dh[j * padded + n] = dh[i];
     run.dc[j * padded + n] = dc[i];
   });
-  double* const unit_sums = run.sums + j * kSumsOfUnit;
-  if (device::Lane() < kSums) unit_sums[device::Lane()] += sum;
+  sum.Store();
 }
 
 }  // namespace bnlstm::cuda

@@ -9,6 +9,24 @@ namespace bnlstm::cuda {
 enum Sum { kSumBias = 0, kSumGammaH = 4, kSumGammaX = 8, kSumGammaC = 12, kSumBetaC, kSums };
 constexpr int kSumsOfUnit = 16;
 
+/// The sum of a unit that the lane adds to: two lanes have the same one, as WarpSums leaves them.
+class SumOfUnit {
+ public:
+  static constexpr int kLanes = 2;
+
+  __device__ __forceinline__ SumOfUnit(double* sums, int64_t unit)
+      : place_(sums + unit * kSumsOfUnit + device::Lane() / kLanes), value_(*place_) {}
+  __device__ __forceinline__ void Add(float value) { value_ += static_cast<double>(value); }
+  __device__ __forceinline__ void Store() const {
+    if (device::Lane() % kLanes == 0) *place_ = value_;
+  }
+
+ private:
+  static_assert(kSumsOfUnit * kLanes == device::kWarp);
+  double* const place_;
+  double value_;
+};
+
 /// What forward kept of a step, and the gradient of its output, in the lanes of the unit's warp.
 template <int kRows, class Value>
 struct KeptStep {
@@ -112,17 +130,15 @@ class BackwardUnit {
         sums_[8 + k] = runs ? fmaf(mine, kept.x[k].Get(i, n), sums_[8 + k]) : sums_[8 + k];
       }
     });
-    WarpSums(sums_);
+    sum_of_lane_ = WarpSums(sums_);
   }
 
-  /// Of the sums over the batch of this step, the lane's, in the order of Sum.
+  /// Of the sums over the batch of this step, the lane's (SumOfUnit).
   __device__ __forceinline__ float SumOfLane() const {
     static_assert(kSumBias == 0 && kSumGammaH == 4 && kSumGammaX == 8 && kSumGammaC == 12 &&
-                  kSumBetaC == 13);
-    float sum = device::Lane() == kSumGammaC ? cell_sums_[1] : cell_sums_[0];
-    BNLSTM_UNROLL
-    for (int k = 0; k < 12; ++k) sum = device::Lane() == k ? sums_[k] : sum;
-    return sum;
+                  kSumBetaC == 13 && SumOfUnit::kLanes == kLanesOfSum<12>);
+    const int k = device::Lane() / SumOfUnit::kLanes;
+    return k < kSumGammaC ? sum_of_lane_ : k == kSumGammaC ? cell_sums_[1] : cell_sums_[0];
   }
 
   /// Step 7: from the gradients of the pre-activations to those of the two products, gate by gate:
@@ -171,7 +187,7 @@ class BackwardUnit {
   float gamma_h_[4], gamma_x_[4], bias_[4], gamma_c_, beta_c_;
   Normalizer<4> recurrent_, input_;
   Normalizer<1> cell_;
-  float inverse_ = 0, cell_sums_[2] = {};
+  float inverse_ = 0, cell_sums_[2] = {}, sum_of_lane_ = 0;
   float sums_[12] = {};  // by gate: of dP, of dP times the normalised a, times the normalised x Wx
 };
 
@@ -205,18 +221,17 @@ __device__ inline void StepBackward(const BackwardStep<Value>& u, int64_t j) {
   BNLSTM_UNROLL
   for (int g = 0; g < 4; ++g) {
     const int64_t column = (g * H + j) * shape.stride;
-    kept.a[g].Load(rows, u.kept_a + column);
-    kept.x[g].Load(rows, u.kept_b ? u.kept_b + column : nullptr);
+    kept.a[g].Load(rows, u.kept_a, column);
+    if (u.kept_b) kept.x[g].Load(rows, u.kept_b, column);
     d_pre[g].Place(u.temporary + (g * H + j) * shape.padded);
   }
   dz.Place(u.temporary + (4 * H + j) * shape.padded);
-  kept.dy.Load(rows, u.dy ? u.dy + at : nullptr);
-  kept.c.Load(rows, u.c + at);
-  kept.c_before.Load(rows, u.c_before + at);
-  dh_in.Load(rows, u.dh + carried_at);
-  dc_in.Load(rows, u.dc + carried_at);
-  double* const unit_sums = u.sums + j * kSumsOfUnit;
-  const double sum_before = device::Lane() < kSums ? unit_sums[device::Lane()] : 0;
+  if (u.dy) kept.dy.Load(rows, u.dy, at);
+  kept.c.Load(rows, u.c, at);
+  kept.c_before.Load(rows, u.c_before, at);
+  dh_in.Load(rows, u.dh, carried_at);
+  dc_in.Load(rows, u.dc, carried_at);
+  SumOfUnit sum(u.sums, j);
   BackwardUnit<kRows, Value, false> unit(shape, u.through, j);
   unit.LoadStatistics(shape);
 
@@ -231,9 +246,8 @@ __device__ inline void StepBackward(const BackwardStep<Value>& u, int64_t j) {
       [&](int i, int n) { return shape.zoneout_h.Weight(rows, i, n, at + n); },
       [&](int i, int n) { return shape.zoneout_c.Weight(rows, i, n, at + n); }, pass(u.dh),
       pass(u.dc), dz, d_pre);
-  if (device::Lane() < kSums) {
-    unit_sums[device::Lane()] = sum_before + static_cast<double>(unit.SumOfLane());
-  }
+  sum.Add(unit.SumOfLane());
+  sum.Store();
   unit.Products(shape, rows, kept, d_pre,
                 [&](int i, int n, int g, float da, float db, float d) {
                   if (n >= rows.padded) return;

@@ -2,6 +2,7 @@
 
 #include "core/bf16.h"
 #include "cuda/device/primitives.h"
+#include "cuda/split.h"
 
 namespace bnlstm::cuda {
 
@@ -82,10 +83,10 @@ class Patience {
 };
 
 /// Publishes what the block has in shared memory: `vectors` of 16 bytes, by all of its threads.
-__device__ inline void Publish(void* to, const void* from, int64_t vectors) {
+__device__ __forceinline__ void Publish(void* to, const void* from, int vectors) {
   auto* const target = static_cast<device::Words*>(to);
   const auto* const source = static_cast<const device::Words*>(from);
-  for (int64_t i = device::ThreadIndex(); i < vectors; i += device::ThreadCount()) {
+  for (int i = device::ThreadIndex(); i < vectors; i += kWarpsOfBlock * device::kWarp) {
     device::StoreRelaxed(target + i, source[i]);
   }
 }

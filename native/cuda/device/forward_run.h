@@ -31,6 +31,7 @@ __device__ inline void RunForward(const ForwardRun<Value>& run) {
   StepShape shape = run.shape;
   const int H = static_cast<int>(shape.hidden), stride = static_cast<int>(shape.stride);
   const int first = static_cast<int>(shape.step), steps = static_cast<int>(run.steps);
+  const int gate = H * stride;  // from gate to gate
   const int padded = static_cast<int>(shape.padded), tile_rows = TileRows(shape.batch);
   const int blocks = static_cast<int>(device::BlockCount()), warp = device::Warp();
   const int block = static_cast<int>(device::BlockIndex()), j = block * kUnitsOfBlock + warp;
@@ -77,7 +78,7 @@ __device__ inline void RunForward(const ForwardRun<Value>& run) {
     if (!owns) return;
     const int at = j * stride + slot * padded;
     BNLSTM_UNROLL
-    for (int g = 0; g < 4; ++g) x[g].Load(rows, run.terms + g * H * stride + at);
+    for (int g = 0; g < 4; ++g) x[g].Load(rows, run.terms, g * gate + at);
     if (eventful || slot == 0) {
       rows.All([&](int i, int n) {
         weight_c[i] = shape.zoneout_c.Weight(rows, i, n, at + n);
@@ -120,15 +121,16 @@ __device__ inline void RunForward(const ForwardRun<Value>& run) {
     if (owns) {
       const int at = j * stride + slot * padded;
       const bool inside = slot + 1 < run.here;
-      float* const c_to = (inside ? run.c + (slot + 1) * padded : run.c_there) + j * stride;
-      Value* const h_to = (inside ? run.h + (slot + 1) * padded : run.h_there) + j * stride;
+      const int after = j * stride + (inside ? (slot + 1) * padded : 0);
+      float* const c_to = inside ? run.c : run.c_there;
+      Value* const h_to = inside ? run.h : run.h_there;
       rows.Each([&](int i, int n) {
-        c_to[n] = c[0].Get(i);
-        StoreValue(h_to + n, h_before[i]);
+        c_to[after + n] = c[0].Get(i);
+        StoreValue(h_to + (after + n), h_before[i]);
         if (!rows.Inside(i, n) || !run.kept_a) return;
         BNLSTM_UNROLL
         for (int g = 0; g < 4; ++g) {
-          StoreValue(run.kept_a + g * H * stride + at + n, unit.Kept(g, a[g].Get(i), x[g].Get(i, n)));
+          StoreValue(run.kept_a + (g * gate + at + n), unit.Kept(g, a[g].Get(i), x[g].Get(i, n)));
         }
       });
       unit.StoreStatistics(shape);

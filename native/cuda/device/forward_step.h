@@ -215,13 +215,14 @@ __device__ inline void StepForward(const ForwardStep<Value>& u, int64_t j) {
     float* const from_a = u.a + (g * H + j) * shape.padded;
     a[g].Place(from_a);
     if constexpr (kRows > 0) rows.Each([&](int i, int n) { a[g].Set(i, from_a[n]); });
-    x[g].Load(rows, u.p + (g * H + j) * shape.stride);
+    x[g].Load(rows, u.p, (g * H + j) * shape.stride);
   }
   c[0].Place(u.c + at);
   o.Place(u.a + (2 * H + j) * shape.padded);  // where its product was
-  c_before.Load(rows, u.c_before + at);
-  const bool wants_h_before = shape.lengths || shape.zoneout_h.rate != 0;
-  h_before.Load(rows, wants_h_before ? u.h_before + at : nullptr);
+  c_before.Load(rows, u.c_before, at);
+  if (shape.lengths || shape.zoneout_h.rate != 0) {
+    h_before.Load(rows, u.h_before, at);
+  }
   ForwardUnit<kRows, false> unit(shape, j);
   unit.LoadStatistics(shape);
   InputColumns<4> input(shape, j, H);

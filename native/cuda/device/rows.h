@@ -120,15 +120,17 @@ class Column<0> {
 template <int kRows, class Value>
 class Held {
  public:
-  /// `from`: the column's padded rows; null: zeros.
-  __device__ __forceinline__ void Load(const Rows<kRows>& rows, const Value* from) {
+  /// The column's padded rows are `from[at]` and so on. Without a call all are zeros. An `int` index
+  /// makes for shorter code.
+  template <class Index>
+  __device__ __forceinline__ void Load(const Rows<kRows>& rows, const Value* from, Index at) {
     if constexpr (kRows > 0) {
       rows.All([&](int i, int n) {
         values_[i] = 0;
-        if (from && rows.Inside(i, n)) values_[i] = from[n];
+        if (rows.Inside(i, n)) values_[i] = from[at + n];
       });
     } else {
-      from_ = from;
+      from_ = from + at;
     }
   }
   __device__ __forceinline__ float Get(int i, int n) const {
@@ -160,12 +162,17 @@ __device__ __forceinline__ void ShareSums(float* part) {
   }
 }
 
+/// How many lanes have each sum at first.
+template <int kCount>
+constexpr int kLanesOfSum = device::kWarp / (kCount > 8 ? 16 : kCount > 4 ? 8 : kCount > 2 ? 4 : kCount);
+
 /// Sums over the lanes of several numbers at once, in every lane, in an order that depends on nothing.
 /// Each is added up by a share of the lanes and then told to all: half of the shuffles that summing
-/// one after the other takes, and a multiprocessor does one shuffle of one warp at a time.
+/// one after the other takes, and a multiprocessor does one shuffle of one warp at a time. Returns the
+/// sum number Lane() / kLanesOfSum, or 0 where there are no so many.
 template <int kCount>
-__device__ __forceinline__ void WarpSums(float (&sums)[kCount]) {
-  constexpr int kWidth = kCount > 8 ? 16 : kCount > 4 ? 8 : kCount > 2 ? 4 : kCount;
+__device__ __forceinline__ float WarpSums(float (&sums)[kCount]) {
+  constexpr int kWidth = device::kWarp / kLanesOfSum<kCount>;
   static_assert(kCount <= 16);
   float part[kWidth];
   BNLSTM_UNROLL
@@ -173,8 +180,9 @@ __device__ __forceinline__ void WarpSums(float (&sums)[kCount]) {
   ShareSums<kWidth, device::kWarp / 2>(part);
   BNLSTM_UNROLL
   for (int k = 0; k < kCount; ++k) {
-    sums[k] = device::ShuffleFrom(part[0], k * (device::kWarp / kWidth));
+    sums[k] = device::ShuffleFrom(part[0], k * kLanesOfSum<kCount>);
   }
+  return part[0];
 }
 
 /// The first counted row's value of each column, in every lane; 0 if there is none.
