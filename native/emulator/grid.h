@@ -15,7 +15,14 @@ namespace bnlstm::emulator {
 
 struct Block;
 
-enum class Collective { kSyncWarp, kShuffleXor, kShuffleFrom, kBallot, kMultiplyTiles, kMultiplyTf32Tiles };
+enum class Collective {
+  kSyncWarp,
+  kShuffleXor,
+  kShuffleFrom,
+  kBallot,
+  kMultiplyTiles,
+  kMultiplyTf32Tiles
+};
 
 struct Warp {
   static constexpr int kLanes = 32, kBoxBytes = 32;

@@ -9,8 +9,10 @@ namespace bnlstm {
 namespace {
 
 const char* const kMessage =
-    "a kernel of the plan 'persistent' on cuda:0 has waited for its own blocks for too long; what it "
-    "computed is lost, and this engine cannot be used any more. Is the GPU shared with something that "
+    "a kernel of the plan 'persistent' on cuda:0 has waited for its own blocks for too long; what "
+    "it "
+    "computed is lost, and this engine cannot be used any more. Is the GPU shared with something "
+    "that "
     "keeps it busy for seconds? The plan 'steps' waits for nothing";
 
 template <class Body>
@@ -34,8 +36,7 @@ void RunOps(const std::shared_ptr<const Engine>& engine, const std::vector<OpArg
 TEST(CudaWaitsEndAndAreErrors) {
   const EmulatorSettings restore;
   for (const bool bf16 : {true, false}) {
-    const LstmVariant variant{
-        "", bf16, {{"plan", "persistent"}}, {}, 5, 4, 2, 20};
+    const LstmVariant variant{"", bf16, {{"plan", "persistent"}}, {}, 5, 4, 2, 20};
     const cuda::EngineOptions options{.tf32 = !bf16};
     const LstmValues expected = RunVariant(variant, cuda::MakeEngine(options));
     for (const int64_t lost : {0, 2}) {
