@@ -19,13 +19,12 @@ namespace bnlstm::cuda {
 //
 // x, y and their gradients keep the order of the contract; kernels at the borders of a run turn them.
 
-/// Rows of the products of a run, and its steps at most. In the emulator runs are so short that tests
+/// Steps of a run, and rows of its products, at most. In the emulator runs are so short that tests
 /// have several.
-inline constexpr int64_t kRunSteps = 256;
 #ifdef BNLSTM_EMULATOR
-inline constexpr int64_t kRunRows = 24;
+inline constexpr int64_t kRunSteps = 3, kRunRows = 512;
 #else
-inline constexpr int64_t kRunRows = 4096;
+inline constexpr int64_t kRunSteps = 256, kRunRows = 4096;
 #endif
 
 inline int64_t RoundUp(int64_t n, int64_t multiple) {

@@ -14,17 +14,24 @@ struct Grid {
   size_t shared_bytes = 0;
 };
 
+#ifdef BNLSTM_EMULATOR
+template <class... Parameters, class... Arguments>
+cudaError_t LaunchEmulated(const Context& context, const Grid& grid, emulator::Blocks promise,
+                           void (*kernel)(Parameters...), const Arguments&... arguments) {
+  return emulator::Launch(
+      context.stream, grid.blocks, grid.threads, grid.shared_bytes,
+      [kernel, values = std::tuple<Parameters...>(arguments...)] { std::apply(kernel, values); },
+      promise);
+}
+#endif
+
 /// Enqueues a kernel; the arguments are copied. Nothing is done where there are no blocks.
 template <class... Parameters, class... Arguments>
 void Launch(const Context& context, const Grid& grid, void (*kernel)(Parameters...),
             const Arguments&... arguments) {
   if (grid.blocks == 0) return;
 #ifdef BNLSTM_EMULATOR
-  Check(emulator::Launch(context.stream, grid.blocks, grid.threads, grid.shared_bytes,
-                         [kernel, values = std::tuple<Parameters...>(arguments...)] {
-                           std::apply(kernel, values);
-                         }),
-        "launch");
+  Check(LaunchEmulated(context, grid, emulator::Blocks::kAny, kernel, arguments...), "launch");
 #else
   std::tuple<Parameters...> values(arguments...);
   std::apply(
@@ -46,7 +53,8 @@ template <class... Parameters, class... Arguments>
 void LaunchTogether(const Context& context, const Grid& grid, void (*kernel)(Parameters...),
                     const Arguments&... arguments) {
 #ifdef BNLSTM_EMULATOR
-  Launch(context, grid, kernel, arguments...);
+  Check(LaunchEmulated(context, grid, emulator::Blocks::kTogether, kernel, arguments...),
+        "cooperative launch");
 #else
   const void* const function = reinterpret_cast<const void*>(kernel);
   Check(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize,

@@ -54,6 +54,8 @@ void ReadEnvironment() {
   settings.seed = Environment("BNLSTM_EMULATOR_SEED", settings.seed);
   settings.memory = Environment("BNLSTM_EMULATOR_MEMORY", settings.memory);
   settings.late_stores = Environment("BNLSTM_EMULATOR_LATE_STORES", 0) != 0;
+  settings.lost_block = static_cast<int64_t>(
+      Environment("BNLSTM_EMULATOR_LOSE_STORES", static_cast<uint64_t>(settings.lost_block)));
   settings.multiprocessors = static_cast<int>(Environment("BNLSTM_EMULATOR_MULTIPROCESSORS", 4));
   ReadFailure();
   random_state = settings.seed;
@@ -101,6 +103,11 @@ size_t Handles() {
 void SetLateStores(bool late) {
   const Locked state;
   settings.late_stores = late;
+}
+
+void LoseStores(int64_t block) {
+  const Locked state;
+  settings.lost_block = block;
 }
 
 void SetMultiprocessors(int count) {

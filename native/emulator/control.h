@@ -7,7 +7,8 @@
 
 /// What tests choose of the emulator. The environment sets the same once, at the first call:
 ///   BNLSTM_EMULATOR_SEED=n  BNLSTM_EMULATOR_MEMORY=bytes  BNLSTM_EMULATOR_LATE_STORES=1
-///   BNLSTM_EMULATOR_MULTIPROCESSORS=n  BNLSTM_EMULATOR_FAIL=nth:code[:sticky]
+///   BNLSTM_EMULATOR_LOSE_STORES=block  BNLSTM_EMULATOR_MULTIPROCESSORS=n
+///   BNLSTM_EMULATOR_FAIL=nth:code[:sticky]
 namespace bnlstm::emulator {
 
 /// In which order streams, blocks and threads run. 0: in their natural order. At first 1.
@@ -24,6 +25,10 @@ size_t Handles();
 /// Relaxed stores are seen by other blocks after a random number of switches between blocks, and
 /// blocks change places in the middle. At first false.
 void SetLateStores(bool late);
+
+/// Relaxed stores of this block are never seen, as if it had no place on the device. -1: of none; at
+/// first -1.
+void LoseStores(int64_t block);
 
 /// At first 4.
 void SetMultiprocessors(int count);

@@ -21,7 +21,7 @@ int Attribute(cudaDeviceAttr attribute) {
     case cudaDevAttrMaxThreadsPerBlock:
       return bnlstm::emulator::kMostThreads;
     case cudaDevAttrMaxSharedMemoryPerBlock:
-      return 48 << 10;
+      return static_cast<int>(bnlstm::emulator::kMostSharedUnasked);
     case cudaDevAttrMultiProcessorCount:
       return settings.multiprocessors;
     case cudaDevAttrL2CacheSize:

@@ -15,7 +15,14 @@ namespace bnlstm::emulator {
 
 struct Block;
 
-enum class Collective { kSyncWarp, kShuffleXor, kShuffleFrom, kBallot, kMultiplyTiles, kMultiplyTf32Tiles };
+enum class Collective {
+  kSyncWarp,
+  kShuffleXor,
+  kShuffleFrom,
+  kBallot,
+  kMultiplyTiles,
+  kMultiplyTf32Tiles
+};
 
 struct Warp {
   static constexpr int kLanes = 32, kBoxBytes = 32;
@@ -55,6 +62,9 @@ struct Block {
 // Of the grid that runs. The emulator's lock guards them.
 extern Thread* current;
 extern int64_t block_count;
+
+/// Blocks that the device holds at once. Those that spin wait for ever if others find no place.
+size_t MostActive(int threads, size_t shared_bytes);
 
 /// Runs a kernel's threads until all have returned.
 void RunGrid(int64_t blocks, int threads, size_t shared_bytes, const std::function<void()>& body);

@@ -36,6 +36,7 @@ void MaybeSwitch() {
 
 void StoreWords(void* to, const uint32_t (&words)[4]) {
   CheckAligned(to);
+  if (current->block->index == settings.lost_block) return;
   GotOn();
   if (!settings.late_stores) {
     std::memcpy(to, words, sizeof words);

@@ -178,9 +178,13 @@ cudaError_t cudaHostAlloc(T** memory, size_t bytes, unsigned flags) {
 
 namespace bnlstm::emulator {
 
+/// What cudaLaunchKernel promises of a grid; or cudaLaunchCooperativeKernel, of a kernel that may use
+/// all the shared memory that a block can have.
+enum class Blocks { kAny, kTogether };
+
 /// Enqueues a kernel: `body` is called once by each thread (see emulator/device.h).
 cudaError_t Launch(cudaStream_t stream, int64_t blocks, int threads, size_t shared_bytes,
-                   std::function<void()> body);
+                   std::function<void()> body, Blocks promise = Blocks::kAny);
 
 /// Enqueues what a library does on the device, without threads.
 cudaError_t Enqueue(cudaStream_t stream, std::function<void()> work);

@@ -154,13 +154,17 @@ cudaError_t cudaEventElapsedTime(float* ms, cudaEvent_t start, cudaEvent_t end) 
 namespace bnlstm::emulator {
 
 cudaError_t Launch(cudaStream_t stream, int64_t blocks, int threads, size_t shared_bytes,
-                   std::function<void()> body) {
+                   std::function<void()> body, Blocks promise) {
   return Call([&](State& state) {
+    const bool together = promise == Blocks::kTogether;
     constexpr int64_t kMostBlocks = 0x7fffffff;
     if (blocks < 1 || blocks > kMostBlocks || threads < 1 || threads > kMostThreads) {
       return cudaErrorInvalidConfiguration;
     }
-    if (shared_bytes > kMostShared) return cudaErrorInvalidValue;
+    if (shared_bytes > (together ? kMostShared : kMostSharedUnasked)) return cudaErrorInvalidValue;
+    if (together && static_cast<size_t>(blocks) > MostActive(threads, shared_bytes)) {
+      return cudaErrorCooperativeLaunchTooLarge;
+    }
     return state.Add(stream, {.run = [=, body = std::move(body)] {
                        RunGrid(blocks, threads, shared_bytes, body);
                      }});

@@ -11,7 +11,7 @@ import {
 } from 'bnlstm';
 
 /** @typedef {import('bnlstm').Model} Model */
-/** @typedef {import('bnlstm').FloatType} FloatType */
+/** @typedef {{ plain?: boolean } & Pick<import('bnlstm').ModelOptions, 'dtype' | 'plan' | 'tf32'>} Choice */
 /** @typedef {{ rows: number, steps: number, features: number, hidden: number }} Size */
 
 const classes = 5;
@@ -38,12 +38,13 @@ export function noiseData({ rows, steps, features }, seed = 1, ragged = false) {
 /**
  * A classifier of sequences, always with the same weights.
  * @param {string} device @param {Size} size
- * @param {{ dtype?: FloatType, plain?: boolean }} [choice]
+ * @param {Choice} [choice]
  */
 export function classifier(device, { steps, features, hidden }, choice = {}) {
-  const { dtype = 'f32', plain = false } = choice;
+  const { plain = false, ...options } = choice;
   const recurrent = plain ? lstm({ hidden }) : bnLstm({ hidden, maxSteps: steps });
-  return sequential({ features, device, seed: 1, dtype }, [recurrent, lastStep(), linear(classes)]);
+  const layers = [recurrent, lastStep(), linear(classes)];
+  return sequential({ features, device, seed: 1, ...options }, layers);
 }
 
 /**

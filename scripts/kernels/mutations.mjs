@@ -1,5 +1,6 @@
 // Deliberate bugs of the CUDA engine, each of a kind that is easily made. The tests that are named
 // must fail with it, on the emulator.
+import { persistentMutations } from './persistent_mutations.mjs';
 
 /**
  * @typedef {object} Mutation
@@ -93,8 +94,8 @@ export const mutations = [
   {
     name: 'forget and input gate are swapped',
     file: 'device/forward_step.h',
-    from: 'fmaf(Sigmoid(pre[0]), previous, Sigmoid(pre[1]) * tanhf(pre[3]))',
-    to: 'fmaf(Sigmoid(pre[1]), previous, Sigmoid(pre[0]) * tanhf(pre[3]))',
+    from: 'fmaf(Gate<kFast>::Sigmoid(pre[0]), before,\n                              Gate<kFast>::Sigmoid(pre[1]) *',
+    to: 'fmaf(Gate<kFast>::Sigmoid(pre[1]), before,\n                              Gate<kFast>::Sigmoid(pre[0]) *',
     tests: lstm,
   },
   {
@@ -114,7 +115,7 @@ export const mutations = [
   {
     name: 'padded rows of the state are not zero',
     file: 'device/forward_step.h',
-    from: 'if (n >= rows.batch) return StoreValue(to, 0);',
+    from: 'if (n >= rows.batch) return set(i, n, 0.0f);',
     to: 'if (n >= rows.batch) return;',
     tests: lstm,
   },
@@ -128,7 +129,7 @@ export const mutations = [
   {
     name: 'statistics of the cell are not written',
     file: 'device/forward_step.h',
-    from: '      shape.tables.cell_var[shape.step * H + j] = var[0];\n',
+    from: '    shape.tables.cell_var[shape.step * H + j_] = cell_var_;\n',
     to: '',
     tests: lstm,
   },
@@ -142,8 +143,8 @@ export const mutations = [
   {
     name: 'backward takes no gradient through the mean',
     file: 'device/backward_step.h',
-    from: 'inner -= fmaf(cell.Hat(0, c.Get(i, n)), mean_dz_hat, mean_dz);',
-    to: 'inner -= cell.Hat(0, c.Get(i, n)) * mean_dz_hat;',
+    from: 'inner -= fmaf(cell_.Hat(0, kept.c.Get(i, n)), mean_dz_hat, mean_dz);',
+    to: 'inner -= cell_.Hat(0, kept.c.Get(i, n)) * mean_dz_hat;',
     tests: lstm,
   },
   {
@@ -156,8 +157,8 @@ export const mutations = [
   {
     name: "a gate's bias gets another gate's gradient",
     file: 'device/backward_step.h',
-    from: 'sums[g] += d[g];',
-    to: 'sums[g] += d[g ^ 1];',
+    from: 'sums_[g] += d[g];',
+    to: 'sums_[g] += d[g ^ 1];',
     tests: lstm,
   },
   {
@@ -260,4 +261,5 @@ Queue::Slot& Queue::Release() {
     to: '',
     tests: lstm,
   },
+  ...persistentMutations,
 ];

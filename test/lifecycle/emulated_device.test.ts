@@ -84,3 +84,31 @@ describe.skipIf(!emulated)('a device that is lost', () => {
     },
   );
 });
+
+describe.skipIf(!emulated)('a device on which a block finds no place', () => {
+  it('gives an error where others wait for it; the plan of steps goes on', async () => {
+    const result = await run(
+      `
+      const layers = [bnLstm({ hidden: 16, maxSteps: 16 }), lastStep(), linear(8)];
+      const makeBy = (plan) =>
+        sequential({ features: 64, seed: 1, device: 'emulator', dtype: 'bf16', plan }, layers);
+      const waiting = await makeBy('auto');
+      const trainer = trainerOf(waiting);
+      const { code, message } = await trainer.step(batch(4)).catch((error) => error);
+      const again = await codeOf(trainer.step(batch(4)));
+      await waiting.dispose();
+      const other = await makeBy('steps');
+      const { loss } = await trainerOf(other).step(batch(4));
+      await other.dispose();
+      print({ code, message, again, trains: loss > 0 });
+      `,
+      { BNLSTM_EMULATOR_LOSE_STORES: '1' },
+    );
+    expect(result).toEqual({
+      code: 'ERR_BNLSTM_DEVICE',
+      message: expect.stringMatching(/has waited for its own blocks.*'steps' waits for nothing$/),
+      again: 'ERR_BNLSTM_POISONED',
+      trains: true,
+    });
+  });
+});

@@ -5,14 +5,22 @@ import {
   type BnLstmPlan,
   bnLstm,
   crossEntropy,
+  type FitOptions,
   lastStep,
   linear,
   type Model,
+  type ModelOptions,
   selfTest,
 } from '../../lib/index.js';
-import { readSafetensors, writeSafetensors } from '../../lib/io/safetensors.js';
 import { native } from '../../lib/native.js';
-import { expectError, noiseData, withModel } from '../model/support.js';
+import {
+  expectError,
+  noiseBatch,
+  noiseData,
+  trainerOf,
+  weights,
+  withModel,
+} from '../model/support.js';
 import { type Training, trainAnew, trainUntil, withFolder } from '../train/fit_support.js';
 
 const emulated = native()
@@ -20,69 +28,112 @@ const emulated = native()
   .devices.some(({ name }) => name === 'emulator');
 
 const layers = [bnLstm({ hidden: 6, maxSteps: 6 }), lastStep(), linear(4)];
-const modelOf = (plan?: BnLstmPlan) => ({ features: 3, seed: 3, device: 'emulator', plan });
+const modelOf = (plan: BnLstmPlan = 'auto', options: Partial<ModelOptions> = {}) =>
+  ({ features: 3, seed: 3, device: 'emulator', plan, ...options }) as const;
+const bf16 = { dtype: 'bf16' } as const;
 
 describe.skipIf(!emulated)('a plan that is asked for', () => {
+  const shape = { steps: 6, batchSize: 5 };
   const recurrent = (model: Model) =>
-    [true, false].flatMap(
-      (training) => model.plan({ steps: 6, batchSize: 5, training }).layers[0].ops,
-    );
+    [true, false].flatMap((training) => model.plan({ ...shape, training }).layers[0].ops);
 
-  test('serves forward and backward, and model.plan tells that it was asked for', async () => {
-    await withModel(modelOf('steps'), layers, async (model) => {
+  test.each([
+    ['steps', {}],
+    ['steps', bf16],
+    ['persistent', bf16],
+    ['persistent', { tf32: true }],
+  ] as const)('serves forward and backward, and is told: %s, %o', async (plan, options) => {
+    await withModel(modelOf(plan, options), layers, async (model) => {
       expect(recurrent(model).map(({ op, plan }) => [op, plan])).toEqual([
-        ['bnLstm', 'steps'],
-        ['bnLstmBackward', 'steps'],
-        ['bnLstm', 'steps'],
+        ['bnLstm', plan],
+        ['bnLstmBackward', plan],
+        ['bnLstm', plan],
       ]);
       for (const { why } of recurrent(model)) expect(why).toMatch(/: it was asked for$/);
-      expect(String(model.plan({ steps: 6, batchSize: 5 }))).toMatch(/steps: .*it was asked for;/);
+      const text = String(model.plan(shape));
+      expect(text).toMatch(new RegExp(`bnLstm +${plan}: .*it was asked for;`));
+      const batch = noiseBatch({ count: 5 });
+      const { loss } = await trainerOf(model).step(batch);
+      expect(loss).toBeGreaterThan(0);
+      await model.predict(batch, { statistics: 'batch' });
     });
-    await withModel(modelOf(), layers, async (model) => {
-      for (const { why } of recurrent(model)) expect(why).not.toMatch(/asked for/);
-    });
-    expect(await selfTest({ device: 'emulator', plan: 'steps' })).toMatchObject({ ok: true });
+    expect(await selfTest({ device: 'emulator', plan, ...options })).toMatchObject({ ok: true });
   });
 
-  test('is refused where the engine lacks it', async () => {
-    const words = /^plan: expected 'auto' or 'steps', got 'persistent'/;
+  test('is chosen where it serves, or the other with the reason', async () => {
+    for (const [options, plan, words] of [
+      [{}, 'steps', /: 'persistent' does not serve it, as .*neither dtype 'bf16' nor tf32/],
+      [bf16, 'persistent', /^one launch for up to 3 steps, 1 blocks with 8 hidden units each/],
+      [{ tf32: true }, 'persistent', /^one launch/],
+    ] as const) {
+      await withModel(modelOf('auto', options), layers, async (model) => {
+        for (const op of recurrent(model)) {
+          expect(op).toMatchObject({ plan, why: expect.stringMatching(words) });
+          expect(op.why).not.toMatch(/: it was asked for/);
+        }
+      });
+    }
+  });
+
+  test('is refused where it does not serve the layer, before anything is computed', async () => {
+    const refused = (call: () => unknown, why: string) =>
+      expectError(
+        call,
+        'ERR_BNLSTM_UNSUPPORTED',
+        new RegExp(`plan: expected 'auto' or 'steps', got 'persistent': .*${why}`),
+      );
     await withModel(modelOf('persistent'), layers, async (model) => {
-      await expectError(() => recurrent(model), 'ERR_BNLSTM_UNSUPPORTED', words);
+      await refused(() => recurrent(model), "neither dtype 'bf16' nor tf32 was asked for");
+      const batch = noiseBatch({ count: 5 });
+      await refused(() => trainerOf(model).step(batch), 'neither dtype');
+    });
+    const wide = [bnLstm({ hidden: 33, maxSteps: 6 }), lastStep(), linear(4)];
+    await withModel(modelOf('persistent', bf16), wide, async (model) => {
+      await refused(() => recurrent(model), '33 hidden units need 5 multiprocessors');
+    });
+    await withModel(modelOf('persistent', bf16), layers, async (model) => {
+      await refused(() => model.plan({ ...shape, batchSize: 129 }), 'a batch of 129 rows');
+      expect(recurrent(model).length).toBe(3); // the model can be used on
     });
   });
 });
 
 describe.skipIf(!emulated)('a run that goes on', () => {
   const training = (plan?: BnLstmPlan): Training => ({
-    model: modelOf(plan),
+    model: modelOf(plan, bf16),
     layers,
     trainer: () => ({ loss: crossEntropy(), optimizer: adam({ learningRate: 1e-2 }) }),
     data: () => noiseData({ count: 20 }),
     options: { batchSize: 5, epochs: 2 },
   });
+  const finish = async (plan: BnLstmPlan, further: Partial<FitOptions> = {}) => {
+    let bits: Float32Array | undefined;
+    const inspect = async (model: Model) => void (bits = await weights(model));
+    const { result } = await trainAnew(training(plan), further, inspect);
+    return { stoppedBy: result.stoppedBy, bits };
+  };
 
-  test('must have the plan that served it, whether it was asked for or chosen', async () => {
-    await withFolder(async (directory) => {
-      const { result } = await trainUntil(training('steps'), 3, { directory });
-      const path = result.checkpoint as string;
-      const { tensors, metadata } = await readSafetensors(path);
-      const record = JSON.parse(metadata.training);
-      const { ops } = record.plan as { ops: string[] };
-      const resumed = () => trainAnew(training('steps'), { directory, resume: true });
-      for (const op of ['bnLstm', 'bnLstmBackward']) {
-        expect(ops).toContain(`0 ${op}: steps`);
-        record.plan.ops = ops.map((each) =>
-          each === `0 ${op}: steps` ? `0 ${op}: persistent` : each,
-        );
-        await writeSafetensors(path, tensors, { ...metadata, training: JSON.stringify(record) });
+  test.each([
+    ['steps', 'steps', ['persistent', 'auto']],
+    ['persistent', 'auto', ['steps']],
+    ['auto', 'persistent', ['steps']],
+  ] as const)(
+    'must have the plan that served it, whether it was asked for or chosen: %s, %s',
+    async (begun, goesOn, others) => {
+      await withFolder(async (directory) => {
+        await trainUntil(training(begun), 3, { directory });
+        const [there, here] = begun === 'steps' ? ['steps', 'persistent'] : ['persistent', 'steps'];
         const both = new RegExp(
-          `plan: expected \\[.*"0 ${op}: persistent".*got \\[.*"0 ${op}: steps"`,
+          `plan: expected \\[.*"0 bnLstm: ${there}".*got \\[.*"0 bnLstm: ${here}"`,
         );
-        await expectError(resumed, 'ERR_BNLSTM_CHECKPOINT', both);
-      }
-
-      await writeSafetensors(path, tensors, metadata);
-      expect((await resumed()).result.stoppedBy).toBe('finished');
-    });
-  });
+        const further = { directory, resume: true };
+        for (const other of others) {
+          await expectError(() => finish(other, further), 'ERR_BNLSTM_CHECKPOINT', both);
+        }
+        const whole = await finish(begun);
+        expect(whole.stoppedBy).toBe('finished');
+        expect(await finish(goesOn, further)).toEqual(whole);
+      });
+    },
+  );
 });

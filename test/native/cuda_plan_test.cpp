@@ -1,32 +1,249 @@
+#include "cuda/bn_lstm_layout.h"
+#include "cuda/bn_lstm_plan.h"
 #include "cuda/engine.h"
+#include "emulator_fixture.h"
 #include "lstm_plans.h"
 
 namespace bnlstm {
 namespace {
 
-TEST(CudaPlanOfStepsSaysWhetherItWasAskedFor) {
-  const auto engine = cuda::MakeEngine({});
-  const auto ends = [](const std::string& text, const std::string& end) {
-    return text.size() >= end.size() &&
-           text.compare(text.size() - end.size(), end.size(), end) == 0;
+using cuda::BnLstmChoice;
+using cuda::DeviceFacts;
+using cuda::PersistentPass;
+using cuda::Split;
+using Plan = ops::BnLstmPlan;
+
+const DeviceFacts kH100{.multiprocessors = 132,
+                        .capability = 90,
+                        .shared_bytes = 227 << 10,
+                        .cooperative = true,
+                        .tf32 = true};
+const DeviceFacts kA100{.multiprocessors = 108,
+                        .capability = 80,
+                        .shared_bytes = 163 << 10,
+                        .cooperative = true,
+                        .tf32 = true};
+
+/// Layers of which sizes and options count, and nothing else.
+ops::BnLstm AnyLayer() {
+  const LstmRun run(PlainLstm("auto"), cuda::MakeEngine({}));
+  return ops::BnLstm(run.ops()[1]);
+}
+ops::BnLstm Layer(bool bf16, int64_t hidden, int64_t batch, ops::BnLstm op = AnyLayer()) {
+  op.bf16 = bf16;
+  op.hidden = hidden;
+  op.batch = batch;
+  op.steps = 1000;
+  return op;
+}
+
+std::string Words(const PersistentPass& pass) {
+  const Split& split = pass.split;
+  return std::to_string(split.slices) + " x " + std::to_string(split.items) + " of " +
+         std::to_string(pass.items) + ", " + std::to_string(split.parts) + " x " +
+         std::to_string(split.tiles) + ", " + std::to_string(pass.rows);
+}
+
+/// Slices, items of a warp and of its instance, parts, tiles of a warp, rows of a lane.
+TEST(CudaPlanDividesTheWork) {
+  const struct {
+    bool bf16;
+    int64_t hidden, batch;
+    std::string forward, backward;
+  } cases[] = {
+      {true, 5, 1, "1 x 1 of 4, 8 x 1, 1", "1 x 1 of 16, 8 x 1, 1"},
+      {true, 100, 100, "1 x 4 of 4, 8 x 1, 4", "1 x 13 of 16, 8 x 1, 4"},
+      {true, 256, 64, "2 x 4 of 4, 4 x 1, 2", "2 x 16 of 16, 4 x 1, 2"},
+      {true, 512, 128, "4 x 4 of 4, 2 x 4, 4", "4 x 16 of 16, 2 x 4, 4"},
+      {true, 1000, 64, "8 x 4 of 4, 1 x 4, 2", "8 x 16 of 16, 1 x 4, 2"},
+      {true, 1056, 128, "8 x 5 of 6, 1 x 8, 4", "8 x 17 of 20, 1 x 8, 4"},
+      {false, 100, 100, "2 x 4 of 4, 4 x 2, 4", "2 x 13 of 16, 4 x 2, 4"},
+      {false, 512, 32, "8 x 4 of 4, 1 x 2, 1", "8 x 16 of 16, 1 x 2, 1"},
+      {false, 1024, 128, "8 x 8 of 8, 1 x 8, 4", "8 x 32 of 32, 1 x 8, 4"},
   };
-  for (const auto& [asked, why] : {std::pair<std::string, std::string>{"auto", "for any shape"},
-                                   {"steps", "it was asked for"}}) {
-    const LstmRun run(PlainLstm(asked), engine);
-    for (size_t i = 1; i < run.ops().size(); ++i) {
-      const OpPlan plan = engine->Plan(run.ops()[i]);
-      CHECK_EQ(plan.name, std::string("steps"));
-      if (!ends(plan.why, why)) check::Fail(__FILE__, __LINE__, asked, ": ", plan.why);
-    }
-    run.Run(0);
+  for (const auto& [bf16, hidden, batch, forward, backward] : cases) {
+    ops::BnLstm op = Layer(bf16, hidden, batch);
+    op.plan = Plan::kPersistent;
+    const BnLstmChoice one = ChooseForward(op, kH100), other = ChooseBackward(op, kH100);
+    CHECK(one.persistent && other.persistent);
+    CHECK_EQ(one.pass.blocks, (hidden + 7) / 8);
+    CHECK_EQ(Words(one.pass), forward);
+    CHECK_EQ(Words(other.pass), backward);
   }
 }
 
-TEST(CudaRefusesPlansThatItLacks) {
+/// All of k and all rows have a warp, which has registers for its share; and a block has the memory.
+void CheckPass(const BnLstmChoice& choice, int64_t items, int64_t tiles, int64_t tile_rows,
+               size_t shared_bytes, const DeviceFacts& device) {
+  const auto& [blocks, split, of_instance, rows, shared] = choice.pass;
+  CHECK(blocks <= device.multiprocessors);
+  CHECK_EQ(split.slices * split.parts, cuda::kWarpsOfBlock);
+  CHECK(split.slices * split.items >= items);
+  CHECK(split.parts * split.tiles >= tiles);
+  CHECK(of_instance >= split.items);
+  CHECK(rows == 1 || rows == 2 || rows == 4);
+  CHECK(rows * 32 >= tile_rows);
+  CHECK_EQ(shared, shared_bytes);
+  CHECK(shared <= device.shared_bytes);
+}
+
+TEST(CudaPlanFitsWhereverItServes) {
+  DeviceFacts small = kA100;
+  small.shared_bytes = 99 << 10;  // compute capability 8.6
+  const ops::BnLstm any = AnyLayer();
+  int served = 0, refused = 0;
+  for (const DeviceFacts& device : {kH100, kA100, small}) {
+    for (const bool bf16 : {true, false}) {
+      for (int64_t H = 1; H <= 8 * device.multiprocessors; H += H < 40 ? 1 : 53) {
+        for (int64_t B = 1; B <= 128; B += B < 20 ? 1 : 9) {
+          ops::BnLstm op = Layer(bf16, H, B, any);
+          const cuda::BnLstmLayout at(op);
+          const int rows = cuda::TileRows(B);
+          const size_t bytes = at.value_bytes;
+          const int64_t units = (H + 7) / 8 * 8, vectors = units * static_cast<int64_t>(bytes) / 16;
+          const BnLstmChoice one = ChooseForward(op, device), other = ChooseBackward(op, device);
+          for (const BnLstmChoice& choice : {one, other}) ++(choice.persistent ? served : refused);
+          if (one.persistent) {
+            CheckPass(one, (vectors + 3) / 4, rows / 16, rows,
+                      cuda::ForwardShared(one.pass.split, rows, bytes), device);
+            CHECK_EQ(cuda::ForwardExchangeBytes(one, at),
+                     static_cast<size_t>((vectors + 3) / 4 * 64 * rows * at.run));
+          }
+          if (!other.persistent) continue;
+          CheckPass(other, vectors, rows / 16, rows,
+                    cuda::BackwardShared(other.pass.split, rows, bytes), device);
+          CHECK_EQ(cuda::BackwardExchangeBytes(other, at),
+                   static_cast<size_t>(4 * units * rows * at.run) * bytes);
+        }
+      }
+    }
+  }
+  CHECK(served > 5000);
+  CHECK(refused > 0);
+}
+
+const std::string kBlocks13 =
+    "for each step a product of cuBLAS and a kernel, 13 blocks with 8 hidden units each, in one "
+    "CUDA "
+    "graph: ";
+
+TEST(CudaPlanSaysWhyNotPersistent) {
+  const struct {
+    std::string why;
+    void (*change)(ops::BnLstm& op, DeviceFacts& device);
+  } cases[] = {
+      {"its products round their operands to bf16 or TF32, and neither dtype 'bf16' nor tf32 was "
+       "asked for",
+       [](ops::BnLstm& op, DeviceFacts& device) { op.bf16 = device.tf32 = false; }},
+      {"rows stand at different steps of the population statistics",
+       [](ops::BnLstm& op, DeviceFacts&) {
+         op.population = true;
+         op.first_step = {DType::kI32, {op.batch}, nullptr, true};
+       }},
+      {"the GPU's compute capability is below 8.0",
+       [](ops::BnLstm&, DeviceFacts& device) { device.capability = 75; }},
+      {"the GPU does not run all blocks of a grid at the same time",
+       [](ops::BnLstm&, DeviceFacts& device) { device.cooperative = false; }},
+      {"100 hidden units need 13 multiprocessors, and the GPU has 12",
+       [](ops::BnLstm&, DeviceFacts& device) { device.multiprocessors = 12; }},
+      {"a batch of 129 rows is too large; it holds 128",
+       [](ops::BnLstm& op, DeviceFacts&) { op.batch = 129; }},
+      {"weights or sums of 100 hidden units and 64 rows do not fit into a multiprocessor",
+       [](ops::BnLstm&, DeviceFacts& device) { device.shared_bytes = 4 << 10; }},
+  };
+  for (const auto& [why, change] : cases) {
+    ops::BnLstm op = Layer(true, 100, 64);
+    DeviceFacts device = kH100;
+    CHECK(ChooseForward(op, device).persistent && ChooseBackward(op, device).persistent);
+    change(op, device);
+    for (const auto choose : {cuda::ChooseForward, cuda::ChooseBackward}) {
+      op.plan = Plan::kAuto;
+      CHECK(!choose(op, device).persistent);
+      CHECK_EQ(choose(op, device).why, kBlocks13 + "'persistent' does not serve it, as " + why);
+      op.plan = Plan::kPersistent;
+      try {
+        choose(op, device);
+        check::Fail(__FILE__, __LINE__, "served: ", why);
+      } catch (const Error& error) {
+        CHECK_EQ(error.code(), std::string(kUnsupported));
+        CHECK_EQ(std::string(error.what()),
+                 "plan: expected 'auto' or 'steps', got 'persistent': " + why);
+      }
+      op.plan = Plan::kSteps;
+      CHECK_EQ(choose(op, device).why, kBlocks13 + "it was asked for");
+    }
+  }
+}
+
+/// Where the units of a block share registers with weights of too many others.
+TEST(CudaPlanRefusesWhatRegistersDoNotHold) {
+  CHECK(ChooseForward(Layer(false, 1024, 128), kH100).persistent);
+  CHECK(!ChooseForward(Layer(false, 1032, 1), kH100).persistent);
+  CHECK(!ChooseBackward(Layer(false, 1032, 1), kH100).persistent);
+  CHECK(ChooseForward(Layer(true, 1056, 128), kH100).persistent);
+}
+
+/// The times are in bench/results/plans-h200-2026-11-27.json.
+TEST(CudaPlanChoosesWhatWasMeasuredFaster) {
+  const struct {
+    bool bf16;
+    int64_t hidden, batch;
+    bool backward;
+  } cases[] = {{true, 128, 64, true},   {true, 256, 64, true},   {true, 512, 64, false},
+               {true, 512, 128, false}, {true, 1024, 64, false}, {false, 128, 64, true},
+               {false, 512, 64, false}, {false, 1024, 64, false}};
+  for (const auto& [bf16, hidden, batch, backward] : cases) {
+    const ops::BnLstm op = Layer(bf16, hidden, batch);
+    CHECK(ChooseForward(op, kH100).persistent);
+    const BnLstmChoice choice = ChooseBackward(op, kH100);
+    CHECK_EQ(choice.persistent, backward);
+    CHECK_EQ(choice.why.find("measured slower") != std::string::npos, !backward);
+  }
+}
+
+TEST(CudaPlanSaysWhatItTakes) {
+  ops::BnLstm op = Layer(true, 100, 64);
+  op.population = true;  // the rows at one step
+  const BnLstmChoice choice = ChooseBackward(op, kH100);
+  CHECK_EQ(
+      choice.why,
+      "one launch for up to " + std::to_string(cuda::BnLstmLayout(op).run) +
+          " steps, 13 blocks with 8 hidden units each, their weights in registers, the product "
+          "shared by 2 x 4 warps");
+  op.plan = Plan::kPersistent;
+  CHECK_EQ(ChooseBackward(op, kH100).why, choice.why + ": it was asked for");
+  op.plan = Plan::kSteps;
+  CHECK_EQ(cuda::BackwardExchangeBytes(ChooseBackward(op, kH100), cuda::BnLstmLayout(op)),
+           size_t{0});
+}
+
+TEST(CudaPlanRunsAsThePlanSays) {
+  const EmulatorSettings restore;
+  const auto engine = cuda::MakeEngine({.tf32 = true});
+  for (const std::string plan : {"auto", "steps", "persistent"}) {
+    const LstmRun run(PlainLstm(plan), engine);
+    for (size_t i = 1; i < run.ops().size(); ++i) {
+      const OpPlan found = engine->Plan(run.ops()[i]);
+      CHECK_EQ(found.name, plan == "auto" ? std::string("persistent") : plan);
+      CHECK_EQ(found.why.find(": it was asked for") != std::string::npos, plan != "auto");
+    }
+    // Blocks of 'steps' do not need one another.
+    emulator::LoseStores(0);
+    if (plan == "steps") {
+      run.Run(0);
+    } else {
+      const LstmRun lost(PlainLstm(plan), cuda::MakeEngine({.tf32 = true}));
+      CHECK_THROWS(lost.Run(0), kDevice);
+    }
+    emulator::LoseStores(-1);
+  }
+}
+
+TEST(CudaPlanThatDoesNotServeIsRefused) {
   const auto engine = cuda::MakeEngine({});
-  CheckRefused(
-      engine, "persistent",
-      "plan: expected 'auto' or 'steps', got 'persistent': this build has no such kernels");
+  CheckRefused(engine, "persistent",
+               "plan: expected 'auto' or 'steps', got 'persistent': its products round their "
+               "operands to bf16 or TF32, and neither dtype 'bf16' nor tf32 was asked for");
   OpArguments op = LstmRun(PlainLstm("auto"), engine).ops()[1];
   op.options["plan"] = "fast";
   CHECK_THROWS(engine->Sizes(op), kInternal);

@@ -10,10 +10,10 @@ namespace {
 
 /// Where all is kept, 22 bytes in bf16 for each (t, b, h): h, c, and two products of four gates; without
 /// x Wx 14, also where all steps are one chunk; where steps run again, 6 for each state at a chunk's
-/// border. Runs of the emulator have 24 rows; states are those before and after each step.
+/// border. Runs of the emulator have 3 steps; states are those before and after each step.
 size_t Documented(const Shapes& s, const std::string& mode) {
   const int64_t value = s.bf16 ? 2 : 4, rows = Up(s.B, 8);
-  const int64_t run = std::max<int64_t>(1, std::min(24 / rows, s.T));
+  const int64_t run = std::max<int64_t>(1, std::min(std::min<int64_t>(3, 512 / rows), s.T));
   const auto matrices = [&](int64_t steps, int64_t columns, int64_t bytes) {
     return Up(Up(steps, run) * rows * columns * s.H * bytes, 64);
   };

@@ -64,6 +64,7 @@ struct EmulatorSettings {
     emulator::SetSeed(1);
     emulator::SetMemory(size_t{1} << 30);
     emulator::SetLateStores(false);
+    emulator::LoseStores(-1);
     emulator::SetMultiprocessors(4);
     emulator::ClearFailure();
     cudaGetLastError();

@@ -260,7 +260,25 @@ TEST(EmulatorRefusesWrongLaunches) {
   CHECK_CUDA_ERROR(launch(0, 32, 0), cudaErrorInvalidConfiguration);
   CHECK_CUDA_ERROR(launch(1, 1025, 0), cudaErrorInvalidConfiguration);
   CHECK_CUDA_ERROR(launch(int64_t{1} << 31, 32, 0), cudaErrorInvalidConfiguration);
-  CHECK_CUDA_ERROR(launch(1, 32, 200 << 10), cudaErrorInvalidValue);
+  CHECK_CUDA_ERROR(launch(1, 32, (48 << 10) + 1), cudaErrorInvalidValue);
+}
+
+TEST(EmulatorRefusesBlocksThatDoNotFitTogether) {
+  const EmulatorSettings restore;
+  const EmulatorStream stream;
+  emulator::SetMultiprocessors(3);
+  int threads_done = 0;
+  const auto launch = [&](int64_t blocks, int threads, size_t shared) {
+    return emulator::Launch(
+        stream, blocks, threads, shared, [&] { ++threads_done; }, emulator::Blocks::kTogether);
+  };
+  CHECK_CUDA_ERROR(launch(7, 1024, 0), cudaErrorCooperativeLaunchTooLarge);
+  CHECK_CUDA_ERROR(launch(4, 32, 100 << 10), cudaErrorCooperativeLaunchTooLarge);
+  CHECK_CUDA_ERROR(launch(1, 32, 164 << 10), cudaErrorInvalidValue);
+  CHECK_CUDA(launch(6, 1024, 0));
+  CHECK_CUDA(launch(3, 32, 163 << 10));
+  stream.Synchronize();
+  CHECK_EQ(threads_done, 6 * 1024 + 3 * 32);
 }
 
 TEST(EmulatorFailsTheNthCall) {

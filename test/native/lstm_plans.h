@@ -23,7 +23,7 @@ inline LstmCase PlainLstm(const std::string& plan) {
   return made;
 }
 
-/// Whatever an engine is asked about a plan that it lacks, it refuses in the same words.
+/// Whatever an engine is asked about a plan that does not serve it, it refuses in the same words.
 inline void CheckRefused(const std::shared_ptr<const Engine>& engine, const std::string& plan,
                          const std::string& message) {
   const LstmRun run(PlainLstm("auto"), engine);

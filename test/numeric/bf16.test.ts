@@ -12,14 +12,18 @@ import * as heads from '../../lib/reference/heads.js';
 import { toBf16 } from '../../lib/reference/rounding.js';
 import { noiseBatch, noiseData, trainerOf, withModel } from '../model/support.js';
 import { bf16Cases, inBf16, inF32, plainFailures, roundedFailures } from './bf16_cases.js';
-import { differingRows, runOn, withStream } from './check_case.js';
+import { differingRows, withStream } from './check_case.js';
 import { devices } from './devices.js';
+import { runBy, runOrRefuse, ways } from './plans.js';
 import { randomCase } from './random_case.js';
 import { normals, SmallGraph } from './small_graph.js';
 
-describe.each(devices)('bnLstm in bf16 on %s', (device) => {
+describe.each(ways)('bnLstm in bf16 on $device by $plan', (way) => {
+  const run = (given: BnLstmCase, threads = 0) => runBy(way, given, { threads });
+
   it.each(bf16Cases)('agrees with the reference, rounded and not: %s', async (_, given) => {
-    const actual = await runOn(device, given);
+    const actual = await runOrRefuse(way, given);
+    if (!actual) return;
     expect(roundedFailures(actual, oracle(given))).toEqual([]);
     expect(plainFailures(actual, oracle(inF32(given)))).toEqual([]);
     for (const name of ['y', 'hT', 'dx']) {
@@ -33,9 +37,9 @@ describe.each(devices)('bnLstm in bf16 on %s', (device) => {
     const lengths = Array.from({ length: 30 }, (_, n) => 1 + (n % 6));
     const options = { directions: 2, noise: 0.1, zoneout: 'sample', zoneoutH: 0.1 } as const;
     const given = inBf16(randomCase({ ...shape, lengths, options }));
-    const one = await runOn(device, given, 1);
-    expect(await runOn(device, given, 2)).toEqual(one);
-    expect(await runOn(device, given, 5)).toEqual(one);
+    const one = await run(given, 1);
+    expect(await run(given, 2)).toEqual(one);
+    expect(await run(given, 5)).toEqual(one);
   });
 
   it('computes a row with population statistics whatever else is in the batch', async () => {
@@ -46,17 +50,17 @@ describe.each(devices)('bnLstm in bf16 on %s', (device) => {
         options: { initialState: 'learned' },
       }),
     );
-    const batch = (await runOn(device, many)).get('y') as Float32Array;
+    const batch = (await run(many)).get('y') as Float32Array;
     for (const n of [0, 5, 63]) {
       const rowOf = (all: ArrayLike<number>, width: number) =>
         Float64Array.from({ length: T * width }, (_, k) => {
           return all[(Math.floor(k / width) * B + n) * width + (k % width)];
         });
       const alone: BnLstmCase = { ...many, B: 1, x: rowOf(many.x as Float64Array, D) };
-      const y = (await runOn(device, alone)).get('y') as Float32Array;
+      const y = (await run(alone)).get('y') as Float32Array;
       const row = Float32Array.from(rowOf(batch, H));
       const [inOne, inMany] = [new Map([['y', y]]), new Map([['y', row]])];
-      expect(differingRows(device, 'bf16', inOne, inMany)).toEqual([]);
+      expect(differingRows(way, 'bf16', inOne, inMany)).toEqual([]);
     }
   });
 
@@ -70,17 +74,17 @@ describe.each(devices)('bnLstm in bf16 on %s', (device) => {
         const position = Math.floor(k / 4);
         return where(Math.floor(position / 12), position % 12) ? Number.NaN : value;
       });
-    const clean = await runOn(device, given);
+    const clean = await run(given);
     const padded = { ...given, x: withNaN((step, row) => step >= lengths[row]) };
-    expect(await runOn(device, padded)).toEqual(clean);
+    expect(await run(padded)).toEqual(clean);
     const broken = { ...given, x: withNaN((step, row) => step === 0 && row === 3) };
-    const result = await runOn(device, broken);
+    const result = await run(broken);
     expect(result.get('y')?.some(Number.isNaN)).toBe(true);
     expect(roundedFailures(result, clean)).not.toEqual([]);
   });
 
   it('passes the self-test', async () => {
-    const { ok, dtype, tensors } = await selfTest({ device, dtype: 'bf16' });
+    const { ok, dtype, tensors } = await selfTest({ ...way, dtype: 'bf16' });
     expect({ ok, dtype, wrong: tensors.filter((each) => !(each.error <= each.tolerance)) }).toEqual(
       {
         ...{ ok: true, dtype: 'bf16', wrong: [] },

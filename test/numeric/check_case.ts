@@ -8,14 +8,16 @@ import {
 import { oracle } from '../../lib/model/bn_lstm_oracle.js';
 import { type FloatType, type NativeStream, native } from '../../lib/native.js';
 import { roundedFailures } from './bf16_cases.js';
+import type { Way } from './plans.js';
 
 /** Runs `body` with a stream of its own on the device. */
 export async function withStream<T>(
   device: string,
   body: (stream: NativeStream) => Promise<T>,
   threads = 0,
+  tf32 = false,
 ): Promise<T> {
-  const stream = new (native().Stream)(device, { threads });
+  const stream = new (native().Stream)(device, { threads, tf32 });
   try {
     await poison(stream);
     return await body(stream);
@@ -34,8 +36,13 @@ async function poison(stream: NativeStream): Promise<void> {
   program.dispose();
 }
 
-export function runOn(device: string, given: BnLstmCase, threads = 0): Promise<CaseResult> {
-  return withStream(device, (stream) => runCase(stream, given), threads);
+export function runOn(
+  device: string,
+  given: BnLstmCase,
+  threads = 0,
+  tf32 = false,
+): Promise<CaseResult> {
+  return withStream(device, (stream) => runCase(stream, given), threads, tf32);
 }
 
 export interface Tolerance {
@@ -79,10 +86,11 @@ export function differing(a: CaseResult, b: CaseResult): string[] {
 /**
  * What differs where the same rows were computed in batches of different size: in any bit; on a GPU
  * by more than sums in another order explain. There cuBLAS may take another kernel for a product of
- * another size, and the persistent plan shares a sum among its warps by the size of the batch.
+ * another size, and with it another order of the sum (the emulator's products have one order); and
+ * the persistent plan divides a product among its warps by its size.
  */
-export function differingRows(device: string, dtype: FloatType, a: CaseResult, b: CaseResult) {
-  if (device.startsWith('cpu')) return differing(a, b);
+export function differingRows(way: Way, dtype: FloatType, a: CaseResult, b: CaseResult) {
+  if (!way.device.startsWith('cuda') && way.plan !== 'persistent') return differing(a, b);
   const missing = [...a.keys()].filter((name) => !b.has(name));
   return [...missing, ...(dtype === 'f32' ? failures(a, b, usual) : roundedFailures(a, b))];
 }

@@ -101,6 +101,15 @@ describe.skipIf(!hasFilter)('check-kernels', () => {
     expect(missing.status).toBe(1);
   });
 
+  test('takes no kernel that spills registers into the table', () => {
+    const spilling = { says: kernel(255, 'sm_90a', 8) + kernel(30, 'sm_120'), table };
+    for (const args of [[], ['--update']]) {
+      const { status, text, after } = check(args, spilling);
+      expect([status, after]).toEqual([1, table]);
+      expect(text).toContain('global_norm.cu: SumSquares on sm_90a spills: 255 registers, 16 B');
+    }
+  });
+
   test('updates the table, and only then', () => {
     expect(check([], { says }).after).toEqual({});
     const { status, after } = check(['--update', 'global_norm'], { says });

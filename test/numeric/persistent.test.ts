@@ -1,0 +1,106 @@
+// The plan 'persistent' where no other suite takes it: products in TF32, sizes up to its limits, and
+// what it refuses.
+import { describe, expect, it, test, vi } from 'vitest';
+
+// As many as a GPU has: the emulator's four would not hold the large layers.
+vi.hoisted(() => {
+  process.env.BNLSTM_EMULATOR_MULTIPROCESSORS = '132';
+});
+
+import type { BnLstmCase } from '../../lib/model/bn_lstm_case.js';
+import { oracle } from '../../lib/model/bn_lstm_oracle.js';
+import { bf16Cases, inBf16, roundedFailures } from './bf16_cases.js';
+import { bnLstmShapes } from './bn_lstm_cases.js';
+import { differing, failures, type Tolerance } from './check_case.js';
+import { devices } from './devices.js';
+import { refusal, runBy, runOrRefuse } from './plans.js';
+import { type CaseShape, randomCase } from './random_case.js';
+
+const gpus = devices.filter((device) => !device.startsWith('cpu'));
+const ways = (device: string) => ({
+  persistent: { device, plan: 'persistent' } as const,
+  steps: { device, plan: 'steps' } as const,
+});
+
+/** TF32 has 10 bits of mantissa, and sums of a few products of such operands are off by 2^-11. */
+const ofTf32: Tolerance = { forward: 1.5e-3, gradient: 4e-3, gradientFloor: 0.5 };
+/**
+ * Two plans round the same operands, but an h or a dA that falls to the other side of a tie. Only the
+ * emulator's cuBLAS is known to round as we do.
+ */
+const ofOrder: Tolerance = { forward: 3e-4, gradient: 1.5e-3, gradientFloor: 0.5 };
+
+const small: Record<string, CaseShape> = {
+  ...bnLstmShapes,
+  'B = 128, four blocks': { T: 4, B: 128, D: 3, H: 27 },
+  'shares of many items': { T: 4, B: 100, D: 3, H: 100 },
+};
+
+/** As large as they can be with the registers of a block, and with the blocks of an H100. */
+const large: readonly (readonly [name: string, given: BnLstmCase, tf32: boolean])[] = [
+  ['bf16, H = 1056', inBf16(randomCase({ T: 2, B: 3, D: 2, H: 1056 })), false],
+  ['TF32, H = 1024', randomCase({ T: 2, B: 3, D: 2, H: 1024, options: { eps: 0.1 } }), true],
+];
+
+describe.each(gpus)('the persistent plan on %s', (device) => {
+  const { persistent, steps } = ways(device);
+
+  it.each(Object.keys(small))('in TF32: %s', async (name) => {
+    const given = randomCase(small[name]);
+    const actual = await runOrRefuse(persistent, given, true);
+    if (!actual) return;
+    expect(failures(actual, oracle(given), ofTf32)).toEqual([]);
+    if (device !== 'emulator') return;
+    expect(failures(actual, await runBy(steps, given, { tf32: true }), ofOrder)).toEqual([]);
+  });
+
+  it.each(large)('agrees with the steps alone: %s', async (_, given, tf32) => {
+    const actual = await runOrRefuse(persistent, given, tf32);
+    if (!actual) return;
+    const expected = await runBy(steps, given, { tf32 });
+    const found = tf32 ? failures(actual, expected, ofTf32) : roundedFailures(actual, expected);
+    expect(found).toEqual([]);
+  });
+
+  it.each([
+    ['bf16', 'bf16', 37, 9],
+    ['TF32', 'f32', 37, 9],
+    ['bf16, all its rows', 'bf16', 128, 32],
+  ] as const)('gives equal rows equal bits, for 20 steps: %s', async (_, dtype, B, H) => {
+    const given = randomCase({
+      ...{ T: 20, B, D: 2, H, upstream: [] },
+      options: { initialState: 'learned', dtype },
+    });
+    const x = given.x as Float64Array;
+    for (let k = 0; k < x.length; k++) x[k] = (k % 2) + 0.3;
+    const tf32 = dtype === 'f32';
+    const y = (await runBy(persistent, given, { tf32 })).get('y') as Float32Array;
+    const first = y.map((_, k) => y[Math.floor(k / (B * H)) * B * H + (k % H)]);
+    expect(y).toEqual(first);
+  });
+
+  it('gives the same bits from run to run, and in TF32 others than in f32', async () => {
+    const given = randomCase({ T: 7, B: 35, D: 3, H: 29, options: { directions: 2 } });
+    const one = await runBy(persistent, given, { tf32: true });
+    expect(differing(await runBy(persistent, given, { tf32: true }), one)).toEqual([]);
+    expect(differing(await runBy(steps, given), one)).not.toEqual([]);
+  });
+});
+
+test('it refuses these cases alone', () => {
+  const refused = (cases: readonly (readonly [string, BnLstmCase])[], tf32: boolean) =>
+    cases.flatMap(([name, given]) => {
+      const why = refusal(ways('emulator').persistent, given, tf32);
+      return why === undefined ? [] : [`${name}: ${why}`];
+    });
+  expect(refused(bf16Cases, false)).toEqual([
+    'B = 257: a batch of 257 rows is too large; it holds 128',
+    'population, rows at different steps: rows stand at different steps of the population statistics',
+  ]);
+  const shapes = Object.entries(small).map(([name, shape]) => [name, randomCase(shape)] as const);
+  const rows = refused(shapes, true).filter(
+    (each) => !/: rows stand at different steps/.test(each),
+  );
+  expect(rows).toEqual(['B = 257: a batch of 257 rows is too large; it holds 128']);
+  expect(refused(shapes, false).length).toBe(shapes.length);
+});
