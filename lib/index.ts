@@ -108,6 +108,7 @@ export { type SgdOptions, sgd } from './optim/sgd.js';
 export type { OpPlan } from './program/op_plans.js';
 export { OutOfMemoryError } from './program/out_of_memory_error.js';
 export type { OpTime, Profile } from './program/profile.js';
+export type { Recompute, RecomputeMode } from './recompute.js';
 export { makeReport, type ReportOptions, writeReport } from './report/report.js';
 export type { ReportRun } from './report/run_log.js';
 export type { StatisticsEstimate } from './train/estimate_statistics.js';
@@ -120,6 +121,7 @@ export type {
   FitResult,
   ValidationOptions,
 } from './train/fit_options.js';
+export type { ModeBytes, StepMemory } from './train/memory_mode.js';
 export { NotFiniteError } from './train/not_finite_error.js';
 export type { RunOptions, StepOptions, TrainerOptions } from './train/options.js';
 export type { Trainer } from './train/trainer.js';

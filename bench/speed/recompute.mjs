@@ -2,7 +2,7 @@
 //   node --import ./scripts/typescript.mjs bench/speed/recompute.mjs [--shape NAME] [--repeats N]
 //     [--threads N] [--device D]
 // Prints JSON: the arena bytes of a training step and the milliseconds that one takes, for each
-// shape with everything kept, with about the square root of all steps per chunk, and with 100.
+// shape in each mode, and with 100 steps per chunk.
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { adam, bnLstm, crossEntropy, lastStep, linear } from '../../lib/index.js';
@@ -27,7 +27,7 @@ const { values } = parseArgs({
 });
 const repeats = Number(values.repeats);
 
-/** @param {typeof shapes.mnist} shape @param {boolean | number} recompute */
+/** @param {typeof shapes.mnist} shape @param {import('../../lib/index.js').Recompute} recompute */
 async function measure({ steps, batch, features, hidden }, recompute) {
   // One network for each: its arena only grows.
   const network = Network.open({
@@ -84,7 +84,9 @@ const results = [];
 for (const [name, shape] of Object.entries(shapes)) {
   if (values.shape !== undefined && values.shape !== name) continue;
   const runs = [];
-  for (const recompute of [false, true, 100]) runs.push(await measure(shape, recompute));
+  for (const recompute of /** @type {const} */ (['none', 'inputs', 'all', 100])) {
+    runs.push(await measure(shape, recompute));
+  }
   results.push({ shape: name, ...shape, runs });
 }
 const { device, threads } = values;

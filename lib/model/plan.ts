@@ -4,7 +4,7 @@ import { FeedShape } from '../nn/feed.js';
 import { type Loss, meanSquaredError } from '../nn/loss.js';
 import type { Network } from '../nn/network.js';
 import { type OpPlan, planOps } from '../program/op_plans.js';
-import { checkRecompute } from '../train/options.js';
+import { checkRecompute, type Recompute } from '../recompute.js';
 import { recordPasses } from '../train/step_plan.js';
 
 export interface PlanOptions {
@@ -14,8 +14,8 @@ export interface PlanOptions {
   readonly training?: boolean | undefined;
   /** Whether batches carry `lengths`. Default false. */
   readonly lengths?: boolean | undefined;
-  /** As of a trainer. Default false. */
-  readonly recompute?: boolean | number | undefined;
+  /** As of a trainer, but for 'auto'. Default 'none'. */
+  readonly recompute?: Recompute | undefined;
 }
 
 export interface LayerPlan {
@@ -88,7 +88,7 @@ export function planModel(network: Network, options: PlanOptions, loss: Loss | u
   const batchSize = check.integer(given.batchSize, `${method}: batchSize`, { min: 1 });
   const training = check.boolean(given.training ?? true, `${method}: training`);
   const lengths = check.boolean(given.lengths ?? false, `${method}: lengths`);
-  const recompute = checkRecompute(given.recompute ?? false, method);
+  const recompute = checkRecompute(given.recompute ?? 'none', method);
 
   const shape = { size: batchSize, steps, lengths };
   const recording = training

@@ -5,6 +5,7 @@ import type { StatisticsValues } from '../ops/statistics.js';
 import type { Graph } from '../program/graph.js';
 import type { Value } from '../program/value.js';
 import { type SeedWords, seedWords } from '../random.js';
+import { type Recompute, recomputeOptions } from '../recompute.js';
 import type { ParameterSegment, RecurrentSegment, TablesSegment } from './builder.js';
 import type { CarriedState, CarriedValues, WindowPlace } from './carried_state.js';
 import type { FeedValues } from './feed.js';
@@ -27,11 +28,8 @@ export interface PassOptions {
   readonly carried?: CarriedState | undefined;
   /** Of a training step: default, the batch is one by itself. */
   readonly window?: WindowPlace | undefined;
-  /**
-   * Of a training step: steps per chunk of which backward computes what it reads anew from the
-   * chunk's first state, or true for about the square root of all; false keeps everything.
-   */
-  readonly recompute?: boolean | number;
+  /** Of a training step: default 'none'. */
+  readonly recompute?: Recompute;
 }
 
 /** h and c, [B][R*H] each. */
@@ -55,8 +53,8 @@ export class Pass {
   readonly firstStep: Value | undefined;
   /** The table row of the batch's first step [1] i32; undefined for whole sequences. */
   readonly chunkStep: Value | undefined;
-  /** Steps per chunk, as bnLstm takes it. */
-  readonly recompute: number;
+  /** What backward computes anew, as bnLstm takes it. */
+  readonly recompute: ReturnType<typeof recomputeOptions>;
   /** Of recurrent layers. */
   readonly plan: BnLstmPlan;
   readonly attempt: Value;
@@ -94,7 +92,7 @@ export class Pass {
     this.firstStep =
       options.statistics === 'batch' ? undefined : (this.#carried?.firstStep ?? given);
     this.plan = network.plan;
-    this.recompute = stepsPerChunk(options.recompute ?? false, steps);
+    this.recompute = recomputeOptions(options.recompute ?? 'none', steps);
   }
 
   parameter(segment: ParameterSegment): Value {
@@ -162,11 +160,4 @@ export class Pass {
       c: carryState(graph, { learned: this.parameter(c0), carried: c, reset }),
     };
   }
-}
-
-/** 0 where chunks would be as long as the sequence: then there is nothing to save. */
-function stepsPerChunk(recompute: boolean | number, steps: number): number {
-  if (recompute === false) return 0;
-  const chunk = recompute === true ? Math.ceil(Math.sqrt(steps)) : recompute;
-  return chunk < steps ? chunk : 0;
 }

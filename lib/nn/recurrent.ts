@@ -101,7 +101,7 @@ export class RecurrentLayer extends Layer {
           zoneoutH: settings.zoneoutHidden,
           zoneout: pass.training ? 'sample' : 'expect',
           seed: pass.seed,
-          recompute: pass.recompute,
+          ...pass.recompute,
           plan: pass.plan,
           dtype: state.dtype,
         },

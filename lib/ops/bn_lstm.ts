@@ -81,6 +81,11 @@ export interface BnLstmOptions {
    * saved.
    */
   readonly recompute?: number;
+  /**
+   * `saved` leaves out what is kept of the inputs' products, which backward computes anew. The same
+   * bits in less memory and more time; an engine may keep more. Default false.
+   */
+  readonly recomputeInputs?: boolean;
   /** Refused where the device lacks it, or it does not serve the shape. Default 'auto'. */
   readonly plan?: BnLstmPlan;
 }
@@ -111,7 +116,7 @@ export function bnLstm(
 ): BnLstmResult {
   const { steps, batch } = check(operands, options);
   const { directions, hidden, norm, inputStatistics, zoneoutC, zoneoutH } = options;
-  const { dtype = 'f32', recompute = 0, plan = 'auto' } = options;
+  const { dtype = 'f32', recompute = 0, recomputeInputs = false, plan = 'auto' } = options;
   const { population, attempt, ...rest } = operands;
   const width = directions * hidden;
   const random = options.noise > 0 || (options.zoneout === 'sample' && zoneoutC + zoneoutH > 0);
@@ -134,6 +139,7 @@ export function bnLstm(
     ...seedOptions(seed),
     dtype,
     recompute,
+    recomputeInputs,
     plan,
     ...(operands.tokens && { vocabulary: operands.wx.shape[1] }),
     statistics: population ? 'population' : 'batch',

@@ -1,4 +1,5 @@
 import { BnLstmError } from '../errors.js';
+import type { RecomputeMode } from '../recompute.js';
 import { compile, lay } from './compile.js';
 import { OutOfMemoryError } from './out_of_memory_error.js';
 import type { Program } from './program.js';
@@ -15,6 +16,8 @@ export interface Fitting {
   readonly least: number;
   /** Records the program for a batch of so many rows, for `size` and for less. */
   record(size: number): Recording;
+  /** The same batch with other `recompute`, the fastest first. */
+  readonly modes?: readonly { readonly mode: RecomputeMode; record(): Recording }[];
   /** What else takes less memory, as a clause. */
   readonly hint: string;
 }
@@ -38,27 +41,30 @@ function explain(batch: Fitting, recording: Recording, cause: BnLstmError): OutO
   const { free, total } = stream.memory();
   const { arena, copies } = bytesOf(recording);
   const needed = arena + copies;
-  const hasRoom = (size: number) => {
-    const { arena, copies } = bytesOf(batch.record(size));
+  const hasRoom = (recorded: Recording) => {
+    const { arena, copies } = bytesOf(recorded);
     // An arena that is there serves again; it is given back only once a larger one has been made.
     const more = (arena <= stream.arenaBytes ? 0 : arena) + copies;
     return more <= (1 - spare) * free;
   };
   const known = total > 0;
-  // Where all of it seemed to fit, what is free says nothing of other batches.
-  const largest = known && !hasRoom(batch.size) ? largestFitting(batch, hasRoom) : undefined;
+  // Where all of it seemed to fit, what is free says nothing of others.
+  const short = known && !hasRoom(recording);
+  const largest = short ? largestFitting(batch, (size) => hasRoom(batch.record(size))) : undefined;
+  const lighter = short ? batch.modes?.find(({ record }) => hasRoom(record())) : undefined;
   const sentences = [
     `${stream.device} has not enough memory for a batch of ${rows(batch.size)}: it needs ` +
       `${show(needed)}${known ? `, and ${show(free)} of ${show(total)} are free` : ''}`,
+    ...(lighter ? [`All of it fits with recompute: '${lighter.mode}'`] : []),
     ...(largest === undefined ? [] : [fits(largest, batch.least)]),
     batch.hint,
   ];
-  const message = sentences.join('. ');
-  return new OutOfMemoryError(message, needed, known ? free : undefined, largest, { cause });
+  const found = { needed, free: known ? free : undefined, largestBatch: largest };
+  return new OutOfMemoryError(sentences.join('. '), { ...found, mode: lighter?.mode }, { cause });
 }
 
 /** Of the arena; and of what comes in and goes out, for the two runs that may be on their way. */
-function bytesOf(recording: Recording) {
+export function bytesOf(recording: Recording) {
   const transfers = [...recording.inputs, ...recording.outputs];
   const bytes = transfers.reduce((sum, { value }) => sum + byteLength(value.dtype, value.shape), 0);
   return { arena: lay(recording).arenaBytes, copies: 2 * bytes };

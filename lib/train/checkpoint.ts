@@ -111,7 +111,7 @@ export function checkCheckpoint(
       skippedInRow: record.skippedInRow,
       norms: record.norms.map((norm) => (typeof norm === 'number' ? norm : Number.NaN)),
       schedule: stepper.checkSchedule(record.schedule),
-      shape: record.plan?.shape,
+      planned: record.plan ?? undefined,
     };
     const best = new Best();
     if (record.loop) {
@@ -168,8 +168,9 @@ function refuseDifferences(
   compare('device', computedOn(network), record.device);
   if (record.plan) {
     const { shape, ops, recompute } = record.plan;
-    const { loss } = stepper.options;
+    const { loss, recompute: asked } = stepper.options;
     compare('plan', planOf(network, shape, { loss, recompute }).ops, ops);
+    if (asked !== 'auto') compare('recompute', asked, recompute);
   }
   const keys = new Set([...Object.keys(stepper.config), ...Object.keys(record.trainer)]);
   for (const key of keys) compare(`trainer: ${key}`, stepper.config[key], record.trainer[key]);

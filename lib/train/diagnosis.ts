@@ -2,10 +2,10 @@ import type { HostArray } from '../native.js';
 import type { ParameterSegment } from '../nn/builder.js';
 import type { CarriedState, Chunk } from '../nn/carried_state.js';
 import type { Feed } from '../nn/feed.js';
-import { recordLoss } from '../nn/loss.js';
+import { type Loss, recordLoss } from '../nn/loss.js';
 import type { Network } from '../nn/network.js';
 import { Graph } from '../program/graph.js';
-import type { StepPlan } from './training_step.js';
+import type { Recompute } from '../recompute.js';
 
 /** How the name of a tensor ends that was given, not computed. */
 export const ofTheBatch = 'of the batch';
@@ -16,6 +16,7 @@ export interface FailedBatch {
   /** Which random numbers it had. */
   readonly attempt: number;
   readonly chunk: Chunk | undefined;
+  readonly recompute: Recompute;
 }
 
 /** A step whose loss or gradients were not finite, and which therefore changed nothing. */
@@ -40,7 +41,7 @@ export interface NotFinitePlace {
 export async function findNotFinite(
   network: Network,
   failed: FailedStep,
-  plan: Pick<StepPlan, 'loss' | 'recompute'>,
+  loss: Loss,
 ): Promise<NotFinitePlace | undefined> {
   const { batches, carried } = failed;
   for (const { feed } of batches) {
@@ -52,7 +53,7 @@ export async function findNotFinite(
   // The state that chunks within a window went on from is no more.
   if (carried && batches.length > 1) return undefined;
   for (const batch of batches) {
-    const found = await inPasses(network, batch, carried, plan);
+    const found = await inPasses(network, batch, carried, loss);
     if (found) return found;
   }
   return undefined;
@@ -76,9 +77,9 @@ async function inPasses(
   network: Network,
   batch: FailedBatch,
   carried: CarriedState | undefined,
-  plan: Pick<StepPlan, 'loss' | 'recompute'>,
+  kind: Loss,
 ): Promise<NotFinitePlace | undefined> {
-  const { layers, loss } = await passes(network, batch, carried, plan);
+  const { layers, loss } = await passes(network, batch, carried, kind);
   for (const [index, { values, perStep }] of layers.entries()) {
     if (firstNotFinite(values, perStep ? batch.feed : undefined) < 0) continue;
     const tensor = `output of layer ${index} (${network.layers[index].kind})`;
@@ -103,9 +104,9 @@ interface LayerOutput {
 /** Forward and backward, with the outputs of all layers; it writes nothing but gradients. */
 async function passes(
   network: Network,
-  { feed, attempt, chunk }: FailedBatch,
+  { feed, attempt, chunk, recompute }: FailedBatch,
   carried: CarriedState | undefined,
-  { loss: kind, recompute }: Pick<StepPlan, 'loss' | 'recompute'>,
+  kind: Loss,
 ): Promise<{ layers: LayerOutput[]; loss: number }> {
   const graph = new Graph(network.stream);
   network.packed.record(graph);

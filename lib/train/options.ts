@@ -4,6 +4,7 @@ import type { LastBatch } from '../data/source.js';
 import { checkLoss, type Loss } from '../nn/loss.js';
 import { checkGroups, type ParameterGroup } from '../optim/groups.js';
 import { Optimizer } from '../optim/optimizer.js';
+import { checkRecompute, type Recompute } from '../recompute.js';
 
 export interface TrainerOptions {
   readonly loss: Loss;
@@ -11,11 +12,13 @@ export interface TrainerOptions {
   /** All gradients together are scaled down to this norm. Default: no clipping. */
   readonly clipNorm?: number | undefined;
   /**
-   * Memory against time, for long sequences: backward computes what it reads of a chunk of so many
-   * steps anew, from the state at the chunk's border, instead of keeping all of every step; true
-   * takes about the square root of all steps. The results have the same bits. Default false.
+   * Memory against time: what backward computes anew instead of keeping it. 'none': nothing.
+   * 'inputs': the inputs' products. 'all': the steps, chunk by chunk of about the square root of
+   * all; a number: of so many steps. The results have the same bits. 'auto' is the first of these
+   * three with which a training by batches of that shape needs at most 80 % of all the memory that
+   * the device has; a resumed run goes on with the mode of its checkpoint. Default 'auto'.
    */
-  readonly recompute?: boolean | number | undefined;
+  readonly recompute?: 'auto' | Recompute | undefined;
   /**
    * Batches per step of `run` and `fit`: the gradients are those of the mean over all targets of
    * these batches, as of one large batch, in the memory of one. Statistics stay those of each batch.
@@ -78,7 +81,7 @@ export function checkTrainerOptions(options: TrainerOptions) {
     loss,
     optimizer,
     clipNorm,
-    recompute = false,
+    recompute = 'auto',
     groups,
     accumulate,
     onNaN = 'throw',
@@ -98,7 +101,7 @@ export function checkTrainerOptions(options: TrainerOptions) {
     ),
     clipNorm:
       clipNorm === undefined ? 0 : check.number(clipNorm, 'trainer: clipNorm', { above: 0 }),
-    recompute: checkRecompute(recompute, 'trainer'),
+    recompute: checkRecompute(recompute, 'trainer', ['auto']),
     groups: checkGroups(groups, 'trainer: groups'),
     onNaN,
     maxSkips: check.integer(maxSkips ?? 10, 'trainer: maxSkips', { min: 0 }),
@@ -107,14 +110,6 @@ export function checkTrainerOptions(options: TrainerOptions) {
 }
 
 export type CheckedTrainerOptions = ReturnType<typeof checkTrainerOptions>;
-
-/** Also of a plan of a training step. */
-export function checkRecompute(recompute: unknown, method: string): boolean | number {
-  if (typeof recompute === 'boolean') return recompute;
-  const name = `${method}: recompute`;
-  if (typeof recompute === 'number') return check.integer(recompute, name, { min: 1 });
-  throw check.argumentError(name, 'true, false or steps per chunk', check.show(recompute));
-}
 
 const runKeys = [
   'batchSize',

@@ -4,6 +4,7 @@ import { type Loss, recordLoss } from '../nn/loss.js';
 import type { Network } from '../nn/network.js';
 import { Graph } from '../program/graph.js';
 import { planOps } from '../program/op_plans.js';
+import type { Recompute } from '../recompute.js';
 
 /** A batch, as far as the way it is computed depends on it. */
 export interface PlannedShape {
@@ -17,8 +18,8 @@ export interface StepPlanRecord {
   readonly shape: PlannedShape;
   /** As '0 bnLstm: avx512': layer, op, and which of the engine's ways it takes. */
   readonly ops: readonly string[];
-  /** The mode of memory; the bits are the same in each. */
-  readonly recompute: boolean | number;
+  /** The bits are the same whatever it is. */
+  readonly recompute: Recompute;
 }
 
 export function shapeOf({ size, steps, lengths }: Feed): PlannedShape {
@@ -27,7 +28,7 @@ export function shapeOf({ size, steps, lengths }: Feed): PlannedShape {
 
 export interface PlannedStep {
   readonly loss: Loss;
-  readonly recompute: boolean | number;
+  readonly recompute: Recompute;
 }
 
 /** Forward and backward, without what an optimizer adds. */

@@ -15,9 +15,10 @@ import {
   findNotFinite,
   type NotFinitePlace,
 } from './diagnosis.js';
+import { MemoryModes, type PlannedMode, type StepMemory } from './memory_mode.js';
 import { NotFiniteError } from './not_finite_error.js';
 import type { CheckedTrainerOptions } from './options.js';
-import { type PlannedShape, planOf, type StepPlanRecord, shapeOf } from './step_plan.js';
+import { planOf, type StepPlanRecord, shapeOf } from './step_plan.js';
 import { type SavedMemory, TrainingMemory } from './training_memory.js';
 import { nonFiniteSlot, recordTrainingStep, skippedSlot } from './training_step.js';
 import type { StepOutcome } from './turn.js';
@@ -45,7 +46,7 @@ export interface SavedTraining extends SavedMemory {
   readonly norms: readonly number[];
   readonly schedule: ScheduleState | undefined;
   /** Of the last step's batches. */
-  readonly shape: PlannedShape | undefined;
+  readonly planned: PlannedMode | undefined;
 }
 
 /** What a step is started with. */
@@ -81,13 +82,15 @@ export class Stepper {
   #norms: number[] = [];
   #skippedInRow = 0;
   #schedule: ScheduleState | undefined;
-  #lastShape: PlannedShape | undefined;
+  #last: PlannedMode | undefined;
+  readonly #modes: MemoryModes;
   readonly #running: RunningStep[] = [];
 
   constructor(network: Network, options: CheckedTrainerOptions) {
     this.network = network;
     this.options = options;
     this.memory = new TrainingMemory(network, options);
+    this.#modes = new MemoryModes(network, options);
     this.#schedule = options.optimizer.schedule?.initial;
     segmentsFor(network.blueprint.parameters, options.groups, options.optimizer); // refused at once
   }
@@ -138,20 +141,29 @@ export class Stepper {
       skippedInRow: this.#skippedInRow,
       norms: [...this.#norms],
       schedule: this.#schedule,
-      shape: this.#lastShape,
+      planned: this.#last,
     };
   }
 
   /** How the device computes steps, once there was one. */
   get plan(): StepPlanRecord | undefined {
-    return this.#lastShape && planOf(this.network, this.#lastShape, this.options);
+    if (this.#last === undefined) return undefined;
+    const { shape, recompute } = this.#last;
+    return planOf(this.network, shape, { loss: this.options.loss, recompute });
+  }
+
+  /** What a training by batches of the last step's shape takes, once there was one. */
+  get stepMemory(): StepMemory | undefined {
+    return this.#last && this.#modes.memoryOf(this.#last);
   }
 
   /** Takes up what `save` gave; the next run goes on where that one was. */
   async restore(saved: SavedTraining): Promise<void> {
     void this.memory.arrays; // where there is no room for them nothing has changed yet
     this.#skippedInRow = saved.skippedInRow;
-    this.#lastShape = saved.shape;
+    this.#last = saved.planned;
+    this.#programs.clear(); // their modes may be others
+    this.#modes.restore(saved.planned);
     this.#norms = [...saved.norms];
     this.#schedule = saved.schedule;
     this.#resumed = true;
@@ -191,7 +203,7 @@ export class Stepper {
     const batches = prepared.map((batch) => this.#queue(batch, learningRate, runner));
     this.steps = index;
     this.#resumed = false;
-    this.#lastShape = shapeOf(feeds[0]);
+    this.#last = { shape: shapeOf(feeds[0]), recompute: prepared[0].recompute };
     const after = network.parameters.changed();
     const running = Promise.all(batches.map(({ running }) => running));
     const step: RunningStep = {
@@ -238,8 +250,9 @@ export class Stepper {
   #prepare(feed: Feed, window: WindowPlace, carried: CarriedState | undefined): PreparedBatch {
     const whole = window.first && window.last;
     const chunk = carried?.next(feed, window);
+    const recompute = this.#modes.of(shapeOf(feed));
     const plan = {
-      ...this.options,
+      ...{ ...this.options, recompute },
       ...this.memory.arrays,
       ...{ sticky: this.options.onNaN !== 'skip', carried },
       window: whole ? undefined : { ...window, memory: this.memory.window },
@@ -247,10 +260,11 @@ export class Stepper {
     const key = [feed.key, window.first, window.last, carried?.key].join();
     const program = this.#programs.get(key, () => recordTrainingStep(this.network, feed, plan));
     if (chunk && !window.last) carried?.advance(chunk, window);
-    return { feed, chunk, program };
+    return { feed, chunk, program, recompute };
   }
 
-  #queue({ feed, chunk, program }: PreparedBatch, rate: number, runner: Runner): QueuedBatch {
+  #queue(batch: PreparedBatch, rate: number, runner: Runner): QueuedBatch {
+    const { feed, chunk, program, recompute } = batch;
     const attempt = ++this.network.attempts;
     const running = runner(program, {
       ...feed.inputs,
@@ -259,7 +273,7 @@ export class Stepper {
       learningRate: Float32Array.of(rate),
     });
     this.network.packed.packed();
-    return { feed, attempt, chunk, running };
+    return { feed, attempt, chunk, recompute, running };
   }
 
   /** What to do about a step that changed nothing. */
@@ -281,7 +295,7 @@ export class Stepper {
   /** Looking for the place must not hide what happened: it may need memory that is not there. */
   async #place(failed: FailedStep): Promise<NotFinitePlace | undefined> {
     try {
-      return await findNotFinite(this.network, failed, this.options);
+      return await findNotFinite(this.network, failed, this.options.loss);
     } catch (error) {
       this.assertAlive();
       return { layer: undefined, tensor: `not known (${(error as Error).message})` };

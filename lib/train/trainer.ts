@@ -140,10 +140,10 @@ export class Trainer {
     }
   }
 
-  /** What it takes on the device now, beside its model. */
+  /** What it takes on the device now, beside its model; and what each `recompute` takes. */
   memory(): TrainerMemory {
     this.#stepper.assertAlive();
-    return this.#stepper.memory.bytes;
+    return { ...this.#stepper.memory.bytes, step: this.#stepper.stepMemory };
   }
 
   /** Frees the optimizer's state; the model stays. Idempotent. */

@@ -2,6 +2,7 @@ import { BnLstmError } from '../errors.js';
 import type { NativeArray } from '../native.js';
 import { CarriedState, type SavedState } from '../nn/carried_state.js';
 import type { Network } from '../nn/network.js';
+import type { StepMemory } from './memory_mode.js';
 import type { CheckedTrainerOptions } from './options.js';
 import { type StepPlan, skippedSlot, stateSlots } from './training_step.js';
 import { WindowMemory } from './window.js';
@@ -14,6 +15,8 @@ export interface TrainerMemory {
   /** With `carryState`. */
   readonly carriedState: number;
   readonly total: number;
+  /** Of a training by batches of the last step's shape; undefined before the first step. */
+  readonly step: StepMemory | undefined;
 }
 
 /** What is on the device, on the host, as it was at one moment. */
@@ -101,7 +104,7 @@ export class TrainingMemory {
     ]);
   }
 
-  get bytes(): TrainerMemory {
+  get bytes(): Omit<TrainerMemory, 'step'> {
     const { state, slots = [] } = this.#arrays ?? {};
     const optimizer = [state, ...slots].reduce((sum, array) => sum + (array?.bytes ?? 0), 0);
     const [accumulation, carriedState] = [this.#window?.bytes ?? 0, this.#carried?.bytes ?? 0];

@@ -1,8 +1,8 @@
 import * as check from '../check.js';
 import type { DataCursor } from '../data/source.js';
 import type { ScheduleState } from '../optim/schedule.js';
+import { checkRecompute } from '../recompute.js';
 import type { BestRecord } from './best.js';
-import { checkRecompute } from './options.js';
 import type { StepPlanRecord } from './step_plan.js';
 
 /** What only a loop knows, beside the trainer. */

@@ -14,6 +14,7 @@ import { compileFitting } from '../program/fitting.js';
 import { Graph } from '../program/graph.js';
 import type { Program } from '../program/program.js';
 import type { Value } from '../program/value.js';
+import { type Recompute, recomputeModes } from '../recompute.js';
 import type { WindowMemory } from './window.js';
 
 /** The device's own record of training, as native/ops/training_state.h lays it out. */
@@ -27,7 +28,7 @@ export interface StepPlan {
   readonly optimizer: Optimizer;
   /** 0: never clip. */
   readonly clipNorm: number;
-  readonly recompute: boolean | number;
+  readonly recompute: Recompute;
   /** Once a step was not finite, none after it changes anything until the flag is cleared. */
   readonly sticky: boolean;
   readonly groups?: readonly ParameterGroup[] | undefined;
@@ -58,9 +59,13 @@ export function recordTrainingStep(network: Network, { shape }: Feed, plan: Step
     size: shape.size,
     least: network.normalised ? 2 : 1,
     record: (size) => record(network, shape.ofSize(size), plan),
-    hint: plan.recompute
-      ? 'Shorter sequences, or fewer steps per chunk in `recompute`, need less'
-      : 'Shorter sequences, or the option `recompute` of the trainer, need less',
+    modes: recomputeModes
+      .filter((mode) => mode !== plan.recompute)
+      .map((mode) => ({
+        mode,
+        record: () => record(network, shape, { ...plan, recompute: mode }),
+      })),
+    hint: 'Shorter sequences need less',
   });
 }
 

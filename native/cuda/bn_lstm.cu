@@ -21,7 +21,7 @@ struct Scratch {
       : inputs(op, at, carve, at.sequence && !op.population ? at.runs(at.T) : 1),
         recurrent(at, choice, carve) {
     const bool kept = op.saved && !SavedSteps(op, at, 0, nullptr).recomputes;
-    if (!kept) steps = StepMemory(at, carve, std::min<int64_t>(2, at.runs(at.T + 1)), 0, false);
+    if (!kept) steps = StepMemory(at, carve, std::min<int64_t>(2, at.runs(at.T + 1)), 0, 0);
     bytes = carve.bytes();
   }
 };
@@ -81,19 +81,17 @@ void RunDirection(const ops::BnLstm& op, const BnLstmLayout& at, const BnLstmCho
   const bool keeps_chunks = op.saved && saved.recomputes;
   const StepMemory& memory = op.saved && !saved.recomputes ? saved.steps : scratch.steps;
   const InputMemory& inputs = scratch.inputs;
-  const bool measures = at.normalize && !op.population, whole = measures && at.sequence;
+  const bool measures = direction.measures(), whole = measures && at.sequence;
   const ForwardSteps steps(direction, memory, inputs, choice, scratch.recurrent, true, context);
-  const auto multiply = [&](int64_t s) {
-    direction.MultiplyInputs(s, direction.Inputs(s, inputs), inputs);
-  };
   direction.Begin(memory);
+  steps.Begin();
   if (whole) {
-    for (int64_t s = 0; s < at.T; s += at.run) multiply(s);
+    for (int64_t s = 0; s < at.T; s += at.run) direction.MultiplyInputs(s, inputs);
     direction.MeasureSequence(inputs);
   }
   for (int64_t s = 0; s < at.T; s += at.run) {
-    if (!whole) multiply(s);
-    if (measures && !whole) direction.MeasureInputs(s, inputs);
+    if (!whole) direction.MultiplyInputs(s, inputs);
+    if (measures && !whole && !choice.persistent) direction.MeasureInputs(s, inputs);
     if (keeps_chunks && s % saved.chunk == 0) KeepChunk(saved, at, memory, s, context);
     steps.Run(s);
     const int64_t count = at.steps_from(s);

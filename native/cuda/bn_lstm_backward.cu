@@ -6,7 +6,7 @@
 #include "cuda/bn_lstm_sequence.h"
 #include "cuda/device/backward_step.h"
 #include "cuda/device/elements.h"
-#include "cuda/device/token_sum.h"
+#include "cuda/device/sequence_gradients.h"
 #include "cuda/kernels.h"
 #include "cuda/turn.h"
 
@@ -28,7 +28,8 @@ struct Scratch {
   InputMemory inputs;
   RecurrentMemory again;  // of forward steps that run again
   StepMemory steps;       // of the chunk that runs again
-  uint8_t* exchange = nullptr;
+  RunMemory kept_b;       // of the run whose inputs are multiplied again
+  uint8_t *packed = nullptr, *exchange = nullptr;
   size_t exchange_bytes = 0;
   RunMemory dy;      // [H] values
   RunMemory da, db;  // [4H] values; with norm 'none' da is both
@@ -43,14 +44,16 @@ struct Scratch {
 
   Scratch(const ops::BnLstmBackward& op, const BnLstmLayout& at, const Choices& choices,
           Carver carve)
-      : inputs(op, at, carve, 1) {
+      : inputs(op, at, carve, SavedSteps(op, at, 0, nullptr).multiplies() ? 1 : 0) {
     const SavedSteps saved(op, at, 0, nullptr);
     const int64_t chunk_runs = at.runs(saved.chunk);
     if (saved.recomputes) {
       again = RecurrentMemory(at, choices.forward, carve);
-      steps = StepMemory(at, carve, chunk_runs + 1, chunk_runs, true);
+      steps = StepMemory(at, carve, chunk_runs + 1, chunk_runs, chunk_runs);
     }
-    exchange_bytes = ExchangeBytes(choices.backward, 4, at.padded, at.run, at.value_bytes);
+    if (saved.recomputes_inputs) kept_b = RunMemory(at, carve, 4 * at.H, at.value_bytes, 1);
+    packed = carve.Bytes(PackedBytes(choices.backward, at.value_bytes));
+    exchange_bytes = BackwardExchangeBytes(choices.backward, at);
     exchange = carve.Bytes(exchange_bytes);
     if (op.dy) dy = RunMemory(at, carve, at.H, at.value_bytes, 1);
     da = RunMemory(at, carve, 4 * at.H, at.value_bytes, 1);
@@ -74,66 +77,6 @@ __global__ void __launch_bounds__(kThreads, 1) BackwardKernel(BackwardStep<Value
   if (j < step.shape.hidden) StepBackward<kRows>(step, j);  // whole warps: it has no block barrier
 }
 
-/// dB of a run of steps for statistics over the whole sequence, from dP and what forward kept: a warp
-/// has one column.
-template <class Value>
-__global__ void SequenceGradient(StepShape shape, bool through, int64_t steps, int64_t all_steps,
-                                 const double* sums, const float* dp, const Value* kept_b,
-                                 Value* db) {
-  const int64_t column = device::BlockIndex() * kBlockUnits + device::Warp();
-  const int64_t H = shape.hidden;
-  if (column >= 4 * H) return;
-  const int64_t g = column / H, j = column % H;
-  double rows = 0;  // that run, over all steps
-  for (int64_t n = device::Lane(); n < shape.batch; n += device::kWarp) {
-    rows += static_cast<double>(shape.lengths ? shape.lengths[n] : all_steps);
-  }
-  rows = device::WarpSum(rows);
-  const float inverse = through && rows > 0 ? 1.0f / static_cast<float>(rows) : 0.0f;
-  const float mean_dp = static_cast<float>(sums[j * kSumsOfUnit + kSumBias + g]) * inverse;
-  const float mean_dp_hat = static_cast<float>(sums[j * kSumsOfUnit + kSumGammaX + g]) * inverse;
-  const float r = InverseRoot(shape.tables.input_var[column], shape.eps);
-  const float gamma = shape.parameters.gamma_x[column];
-  for (int64_t slot = 0; slot < steps; ++slot) {
-    for (int64_t n = device::Lane(); n < shape.padded; n += device::kWarp) {
-      const int64_t at = column * shape.stride + slot * shape.padded + n;
-      float d = n < shape.batch ? dp[at] : 0.0f;
-      const bool runs = n < shape.batch && (!shape.lengths || shape.step + slot < shape.lengths[n]);
-      if (runs) d -= fmaf(LoadValue(kept_b + at), mean_dp_hat, mean_dp);
-      StoreValue(db + at, n < shape.batch ? d * r * gamma : 0.0f);
-    }
-  }
-}
-
-/// Gradients of the rows of Wx that tokens chose: a warp sums up 32 columns of one row.
-__global__ void TokenGradient(const int32_t* tokens, int64_t places, const float* rows,
-                              int64_t columns, int64_t vocabulary, bool add, float* dwx) {
-  const int64_t groups = (columns + device::kWarp - 1) / device::kWarp;
-  const int64_t item = device::BlockIndex() * kBlockUnits + device::Warp();
-  if (item >= vocabulary * groups) return;
-  const int64_t id = item / groups, column = item % groups * device::kWarp + device::Lane();
-  const bool inside = column < columns;
-  const float sum = device::TokenSum(tokens, places, id, [&](int64_t place) {
-    return inside ? rows[place * columns + column] : 0.0f;
-  });
-  if (!inside) return;
-  float* const to = dwx + id * columns + column;
-  *to = add ? *to + sum : sum;
-}
-
-/// The gradient of the initial state that all rows share: a warp has one unit.
-__global__ void SumOfRows(const float* gradient, int64_t hidden, int64_t padded, int64_t batch,
-                          float* out) {
-  const int64_t j = device::BlockIndex() * kBlockUnits + device::Warp();
-  if (j >= hidden) return;
-  double sum = 0;
-  for (int64_t n = device::Lane(); n < batch; n += device::kWarp) {
-    sum += static_cast<double>(gradient[j * padded + n]);
-  }
-  sum = device::WarpSum(sum);
-  if (device::Lane() == 0) out[j] = static_cast<float>(sum);
-}
-
 /// One direction of bnLstmBackward. Nothing is private: nvcc allows no device lambdas there.
 struct Backward {
   Backward(const ops::BnLstmBackward& op, const BnLstmLayout& at, const Choices& choices,
@@ -146,7 +89,10 @@ struct Backward {
         context_(context),
         direction_(op, at, r, context),
         saved_(op, at, r, op.saved.u8()),
-        memory_(saved_.recomputes ? scratch.steps : saved_.steps) {}
+        memory_(saved_.recomputes ? scratch.steps : saved_.steps),
+        again_(direction_, memory_, scratch.inputs, choices.forward, scratch.again, false, context) {
+    if (saved_.recomputes_inputs) memory_.kept_b = scratch.kept_b;
+  }
 
   void Run() {
     Begin();
@@ -161,6 +107,12 @@ struct Backward {
   }
 
   void Begin() const {
+    if (saved_.recomputes) again_.Begin();
+    if (choices_.backward.persistent && op_.bf16) {
+      PackBackward(static_cast<const uint16_t*>(direction_.wh()), at_.H, scratch_.packed, context_);
+    } else if (choices_.backward.persistent) {
+      PackBackward(static_cast<const float*>(direction_.wh()), at_.H, scratch_.packed, context_);
+    }
     const int64_t H = at_.H, R = at_.R, B = at_.B, padded = at_.padded, r = r_;
     float *const dh = scratch_.dh, *const dc = scratch_.dc;
     const Elements dh_last(op_.dh_last), dc_last(op_.dc_last);
@@ -186,16 +138,21 @@ struct Backward {
     };
     restore(memory_.h.At(begin), saved_.ChunkH(at_, begin), at_.value_bytes);
     restore(memory_.c.At(begin), saved_.ChunkC(at_, begin), sizeof(float));
-    const ForwardSteps steps(direction_, memory_, scratch_.inputs, choices_.forward, scratch_.again,
-                             false, context_);
     for (int64_t s = begin; s < end; s += at_.run) {
-      direction_.MultiplyInputs(s, direction_.Inputs(s, scratch_.inputs), scratch_.inputs);
-      steps.Run(s);
+      direction_.MultiplyInputs(s, scratch_.inputs);
+      again_.Run(s);
     }
+  }
+  /// What forward kept of the inputs of a run, if it has not.
+  void InputsAgain(int64_t begin) const {
+    if (!saved_.recomputes_inputs) return;
+    direction_.MultiplyInputs(begin, scratch_.inputs);
+    direction_.NormalizeInputs(begin, scratch_.inputs, scratch_.kept_b);
   }
 
   void RunSteps(int64_t begin) {
     const int64_t steps = at_.steps_from(begin);
+    InputsAgain(begin);
     if (op_.dy) TurnOutputGradient(begin, steps);
     direction_.DrawZoneout(begin, scratch_.inputs);
     if (op_.bf16) {
@@ -251,7 +208,7 @@ struct Backward {
            BackwardRun<Value>{direction_.Step(begin, false, scratch_.inputs),
                               through(),
                               steps,
-                              static_cast<const Value*>(direction_.wh()),
+                              scratch_.packed,
                               memory_.kept_a.Values<Value>(begin),
                               memory_.kept_b.Values<Value>(begin),
                               memory_.c.Floats(begin),
@@ -402,6 +359,7 @@ struct Backward {
         const int64_t chunk = s / saved_.chunk * saved_.chunk;
         RunAgain(chunk, std::min(chunk + saved_.chunk, at_.T));
       }
+      InputsAgain(s);
       if (op_.bf16) {
         SequenceRun<uint16_t>(s, steps);
       } else {
@@ -464,7 +422,8 @@ struct Backward {
   const Context& context_;
   const Direction direction_;
   const SavedSteps saved_;
-  const StepMemory& memory_;
+  StepMemory memory_;
+  const ForwardSteps again_;  // where steps were not kept
 };
 
 }  // namespace

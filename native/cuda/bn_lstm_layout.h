@@ -105,21 +105,21 @@ struct StepMemory {
   RunMemory kept_a, kept_b;  // [4H] values
 
   StepMemory() = default;
-  /// Of `runs` runs in turn; `keep`: for backward.
-  StepMemory(const BnLstmLayout& at, Carver& carve, int64_t states, int64_t runs, bool keep)
-      : h(at, carve, at.H, at.value_bytes, states), c(at, carve, at.H, sizeof(float), states) {
-    if (!keep) return;
-    kept_a = RunMemory(at, carve, 4 * at.H, at.value_bytes, runs);
-    if (at.normalize) kept_b = RunMemory(at, carve, 4 * at.H, at.value_bytes, runs);
-  }
+  /// Of so many runs in turn, each; 0: not kept.
+  StepMemory(const BnLstmLayout& at, Carver& carve, int64_t states, int64_t runs_a, int64_t runs_b)
+      : h(at, carve, at.H, at.value_bytes, states),
+        c(at, carve, at.H, sizeof(float), states),
+        kept_a(at, carve, 4 * at.H, at.value_bytes, runs_a),
+        kept_b(at, carve, 4 * at.H, at.value_bytes, at.normalize ? runs_b : 0) {}
 };
 
-/// The `saved` blob of one direction: the memory of all steps; or, with `recompute`, h and c before
-/// each chunk, [chunks][H][padded], from which backward runs the chunk's steps again. Chunks are whole
-/// runs, so that every product has the same size as without, and the same bits.
+/// The `saved` blob of one direction: the memory of all steps, with `recomputeInputs` without kept_b;
+/// or, with `recompute`, h and c before each chunk, [chunks][H][padded], from which backward runs the
+/// chunk's steps again. Chunks are whole runs, and inputs are multiplied run by run, so that every
+/// product has the same size as without, and the same bits.
 struct SavedSteps {
   int64_t chunk = 0;
-  bool recomputes = false;
+  bool recomputes = false, recomputes_inputs = false;
   StepMemory steps;
   uint8_t* h = nullptr;
   float* c = nullptr;
@@ -128,6 +128,7 @@ struct SavedSteps {
   SavedSteps(const ops::BnLstmShape& op, const BnLstmLayout& at, int64_t r, uint8_t* saved) {
     chunk = BnLstmLayout::ChunkSteps(op, at);
     recomputes = chunk < at.T;
+    recomputes_inputs = !recomputes && op.recompute_inputs && at.normalize;
     if (saved && r > 0) saved += static_cast<size_t>(r) * SavedSteps(op, at, 0, nullptr).bytes;
     Carver carve(saved);
     const int64_t chunks = (at.T + chunk - 1) / chunk;
@@ -135,10 +136,13 @@ struct SavedSteps {
       h = carve.Bytes(static_cast<size_t>(chunks * at.H * at.padded) * at.value_bytes);
       c = carve.Floats(chunks * at.H * at.padded);
     } else {
-      steps = StepMemory(at, carve, at.runs(at.T + 1), at.runs(at.T), true);
+      const int64_t runs = at.runs(at.T);
+      steps = StepMemory(at, carve, at.runs(at.T + 1), runs, recomputes_inputs ? 0 : runs);
     }
     bytes = carve.bytes();
   }
+  /// Whether backward needs x Wx again.
+  bool multiplies() const { return recomputes || recomputes_inputs; }
   uint8_t* ChunkH(const BnLstmLayout& at, int64_t s) const {
     return h + static_cast<size_t>(s / chunk * at.H * at.padded) * at.value_bytes;
   }

@@ -2,6 +2,7 @@
 #include "cuda/bn_lstm_persistent.h"
 
 #include "cuda/launch.h"
+#include "cuda/turn.h"
 
 namespace bnlstm::cuda {
 namespace {
@@ -38,6 +39,35 @@ void WithInstance(const PersistentPass& pass, const Body& body) {
 }  // namespace
 
 template <class Value>
+void PackForward(const Value* wh, int64_t hidden, void* to, const Context& context) {
+  const int64_t H = hidden, units = PackedUnits(H);
+  auto* const packed = static_cast<Published<Value>*>(to);
+  Turn(
+      context, units, 4 * units,
+      [=] __device__(int64_t k, int64_t column) {
+        const int64_t gate = column / units, unit = column % units;
+        return k < H && unit < H ? LoadValue(wh + k * 4 * H + gate * H + unit) : 0.0f;
+      },
+      [=] __device__(int64_t k, int64_t column, float value) {
+        packed[column * units + k] = Operand<Value>::Round(value);
+      });
+}
+
+template <class Value>
+void PackBackward(const Value* wh, int64_t hidden, void* to, const Context& context) {
+  const int64_t H = hidden, units = PackedUnits(H);
+  constexpr int64_t kVector = Operand<Value>::kVector;
+  auto* const packed = static_cast<Published<Value>*>(to);
+  ForEach(context, 4 * units * units, [=] __device__(int64_t i) {
+    const int64_t gate = i / kVector % 4, unit = i / (4 * units);
+    const int64_t k = i / (4 * kVector) % (units / kVector) * kVector + i % kVector;
+    const bool inside = k < H && unit < H;
+    packed[i] =
+        Operand<Value>::Round(inside ? LoadValue(wh + unit * 4 * H + gate * H + k) : 0.0f);
+  });
+}
+
+template <class Value>
 void Launch(const PersistentPass& pass, const ForwardRun<Value>& run, const Context& context) {
   using Items = ForwardItems<Value>;
   WithInstance<Items::kFew, Items::kMany>(pass, [&](auto items, auto rows) {
@@ -55,6 +85,10 @@ void Launch(const PersistentPass& pass, const BackwardRun<Value>& run, const Con
   });
 }
 
+template void PackForward(const uint16_t*, int64_t, void*, const Context&);
+template void PackForward(const float*, int64_t, void*, const Context&);
+template void PackBackward(const uint16_t*, int64_t, void*, const Context&);
+template void PackBackward(const float*, int64_t, void*, const Context&);
 template void Launch(const PersistentPass&, const ForwardRun<uint16_t>&, const Context&);
 template void Launch(const PersistentPass&, const ForwardRun<float>&, const Context&);
 template void Launch(const PersistentPass&, const BackwardRun<uint16_t>&, const Context&);

@@ -10,26 +10,26 @@ namespace {
 struct PassShape {
   int64_t items, tiles;  // of the whole product
   int few, many;         // items of k of the instances
-  size_t (*shared_bytes)(const Split& split, int padded, size_t value_bytes);
+  size_t (*shared_bytes)(const Split& split, int rows, size_t value_bytes);
 };
 
 int64_t Parts(int64_t n, int64_t parts) { return (n + parts - 1) / parts; }
 
 template <class Value>
-PassShape ForwardShape(int64_t blocks, int64_t padded) {
+PassShape ForwardShape(int64_t blocks, int64_t batch) {
   const int64_t vectors = blocks * kUnitsOfBlock * static_cast<int64_t>(sizeof(Value)) / 16;
   using Items = ForwardItems<Value>;
-  return {Parts(vectors, 4), padded / 8, Items::kFew, Items::kMany, ForwardShared};
+  return {ItemsOfForward(static_cast<int>(vectors)), TileRows(batch) / kTileRows, Items::kFew, Items::kMany, ForwardShared};
 }
 template <class Value>
-PassShape BackwardShape(int64_t blocks, int64_t padded) {
+PassShape BackwardShape(int64_t blocks, int64_t batch) {
   const int64_t groups = blocks * kUnitsOfBlock * static_cast<int64_t>(sizeof(Value)) / 16;
   using Items = BackwardItems<Value>;
-  return {groups, Parts(padded, 16), Items::kFew, Items::kMany, BackwardShared};
+  return {groups, TileRows(batch) / kTileRows, Items::kFew, Items::kMany, BackwardShared};
 }
 
-/// How the warps of a block share the product: so that the longest share is short, then with few sums
-/// to add up. False where it does not fit.
+/// How the warps of a block share the product: so that the longest share is short, with short chains of
+/// products and few sums to add up. False where it does not fit.
 bool Divide(const PassShape& shape, const BnLstmLayout& at, const DeviceFacts& device,
             PersistentPass* pass) {
   int64_t best = 0;
@@ -38,9 +38,9 @@ bool Divide(const PassShape& shape, const BnLstmLayout& at, const DeviceFacts& d
     const Split split{slices, parts, static_cast<int>(Parts(shape.items, slices)),
                       static_cast<int>(Parts(shape.tiles, parts))};
     const size_t shared =
-        shape.shared_bytes(split, static_cast<int>(at.padded), at.value_bytes);
+        shape.shared_bytes(split, TileRows(at.B), at.value_bytes);
     if (split.items > shape.many || shared > device.shared_bytes) continue;
-    const int64_t cost = 4 * split.items * split.tiles + slices;
+    const int64_t cost = 4 * split.items * split.tiles + 2 * split.items + slices;
     if (best != 0 && cost >= best) continue;
     best = cost;
     pass->split = split;
@@ -118,24 +118,34 @@ BnLstmChoice ChooseForward(const ops::BnLstmOperands& op, const DeviceFacts& dev
   const BnLstmLayout at(op);
   const int64_t blocks = Parts(at.H, kUnitsOfBlock);
   return Choose(op, at, device,
-                op.bf16 ? ForwardShape<uint16_t>(blocks, at.padded)
-                        : ForwardShape<float>(blocks, at.padded));
+                op.bf16 ? ForwardShape<uint16_t>(blocks, at.B)
+                        : ForwardShape<float>(blocks, at.B));
 }
 
 BnLstmChoice ChooseBackward(const ops::BnLstmOperands& op, const DeviceFacts& device) {
   const BnLstmLayout at(op);
   const int64_t blocks = Parts(at.H, kUnitsOfBlock);
   return Choose(op, at, device,
-                op.bf16 ? BackwardShape<uint16_t>(blocks, at.padded)
-                        : BackwardShape<float>(blocks, at.padded));
+                op.bf16 ? BackwardShape<uint16_t>(blocks, at.B)
+                        : BackwardShape<float>(blocks, at.B));
 }
 
-size_t ExchangeBytes(const BnLstmChoice& choice, int64_t columns_of_unit, int64_t padded,
-                     int64_t steps, size_t value_bytes) {
+size_t PackedBytes(const BnLstmChoice& choice, size_t value_bytes) {
+  const int64_t units = choice.persistent ? choice.pass.blocks * kUnitsOfBlock : 0;
+  return static_cast<size_t>(4 * units * units) * value_bytes;
+}
+
+size_t ForwardExchangeBytes(const BnLstmChoice& choice, const BnLstmLayout& at) {
   if (!choice.persistent) return 0;
-  return static_cast<size_t>(choice.pass.blocks * kUnitsOfBlock * columns_of_unit * padded *
-                             steps) *
-         value_bytes;
+  const int64_t vectors = choice.pass.blocks * kUnitsOfBlock * static_cast<int64_t>(at.value_bytes) / 16;
+  return static_cast<size_t>(4 * 16 * ItemsOfForward(static_cast<int>(vectors)) * TileRows(at.B) *
+                             at.run);
+}
+
+size_t BackwardExchangeBytes(const BnLstmChoice& choice, const BnLstmLayout& at) {
+  if (!choice.persistent) return 0;
+  return static_cast<size_t>(4 * choice.pass.blocks * kUnitsOfBlock * TileRows(at.B) * at.run) *
+         at.value_bytes;
 }
 
 }  // namespace bnlstm::cuda

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <string>
 
+#include "cuda/bn_lstm_layout.h"
 #include "cuda/device_facts.h"
 #include "cuda/split.h"
 #include "ops/bn_lstm.h"
@@ -27,8 +28,11 @@ struct BnLstmChoice {
 BnLstmChoice ChooseForward(const ops::BnLstmOperands& op, const DeviceFacts& device);
 BnLstmChoice ChooseBackward(const ops::BnLstmOperands& op, const DeviceFacts& device);
 
-/// Bytes of the exchange of a launch of so many steps; 0 where the plan needs none.
-size_t ExchangeBytes(const BnLstmChoice& choice, int64_t columns_of_unit, int64_t padded,
-                     int64_t steps, size_t value_bytes);
+/// Bytes of the packed weights of a pass; 0 where the plan needs none.
+size_t PackedBytes(const BnLstmChoice& choice, size_t value_bytes);
+
+/// Bytes of the exchange of a run; 0 where the plan needs none.
+size_t ForwardExchangeBytes(const BnLstmChoice& choice, const BnLstmLayout& at);
+size_t BackwardExchangeBytes(const BnLstmChoice& choice, const BnLstmLayout& at);
 
 }  // namespace bnlstm::cuda

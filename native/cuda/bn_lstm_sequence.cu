@@ -17,11 +17,11 @@ __global__ void MeasureSteps(StepShape shape, float* p, int64_t steps) {
   const int64_t columns = 4 * shape.hidden;
   if (item >= columns * steps) return;
   const int64_t slot = item / columns, column = item % columns, s = shape.step + slot;
-  const Rows rows(shape.batch, shape.padded, shape.lengths, s, shape.ended_count);
+  const Rows<0> rows(shape.batch, shape.padded, shape.lengths, s, shape.ended_count);
   Column<0> x[1];
   x[0].Place(p + column * shape.stride + slot * shape.padded);
   float mean[1], var[1];
-  Measure<0>(rows, x, mean, var);
+  Measure(rows, x, mean, var);
   if (device::Lane() != 0) return;
   shape.tables.input_mean[s * columns + column] = mean[0];
   shape.tables.input_var[s * columns + column] = var[0];
@@ -55,6 +55,50 @@ __global__ void MeasureAll(StepShape shape, const float* p, int64_t steps, int64
   if (device::Lane() != 0) return;
   shape.tables.input_mean[column] = static_cast<float>(mean);
   shape.tables.input_var[column] = static_cast<float>(squares / count);
+}
+
+/// A warp does one column at one step.
+template <int kRows, class Value>
+__global__ void TermsKernel(StepShape shape, bool measure, float* p, Value* kept, int64_t steps) {
+  const int64_t item = device::BlockIndex() * kBlockUnits + device::Warp();
+  const int64_t columns = 4 * shape.hidden, column = item / steps, slot = item % steps;
+  if (column >= columns) return;
+  shape.step += slot;
+  const auto rows = shape.RowsOfStep<kRows>();
+  const int64_t at = column * shape.stride + slot * shape.padded;
+  Column<kRows> x[1];
+  rows.Each([&](int i, int n) { x[0].Set(i, p[at + n]); });
+  if (measure) {
+    float mean[1], var[1];
+    Measure(rows, x, mean, var);
+    if (device::Lane() == 0) {
+      shape.tables.input_mean[shape.step * columns + column] = mean[0];
+      shape.tables.input_var[shape.step * columns + column] = var[0];
+    }
+    device::SyncWarp();  // the lanes read it below
+  }
+  InputColumns<1> input(shape, column, 0);
+  input.Load(shape, shape.tables.Row(shape.step, 0));
+  rows.Each([&](int i, int n) {
+    if (kept) StoreValue(kept + at + n, input.Hat(0, x[0].Get(i)));
+    p[at + n] = input.Term(0, x[0].Get(i));
+  });
+}
+
+/// A warp normalises one column of x Wx at one step, as a forward step does, to the same bits.
+template <class Value>
+__global__ void NormalizeSteps(StepShape shape, const float* p, int64_t steps, Value* kept_b) {
+  const int64_t item = device::BlockIndex() * kBlockUnits + device::Warp();
+  const int64_t columns = 4 * shape.hidden, column = item / steps, slot = item % steps;
+  if (column >= columns) return;
+  const int64_t s = shape.step + slot, at = column * shape.stride + slot * shape.padded;
+  const bool by_row = shape.norm == Norm::kTableByRow;
+  InputColumns<1> input(shape, column, 0);
+  if (!by_row) input.Load(shape, shape.tables.Row(s, 0));
+  for (int64_t n = device::Lane(); n < shape.batch; n += device::kWarp) {
+    if (by_row) input.Load(shape, shape.tables.Row(s, static_cast<int>(n)));
+    StoreValue(kept_b + at + n, input.Hat(0, p[at + n]));
+  }
 }
 
 template <int kRows, class Value>
@@ -193,7 +237,8 @@ void Direction::Draw(float rate, uint32_t stream, int64_t s, const RunMemory& ke
   });
 }
 
-void Direction::MultiplyInputs(int64_t s, const void* x, const InputMemory& memory) const {
+void Direction::MultiplyInputs(int64_t s, const InputMemory& memory) const {
+  const void* const x = Inputs(s, memory);
   const int64_t rows = at_.steps_from(s) * at_.padded, columns = 4 * at_.H, stride = at_.stride();
   float* const p = memory.p.Floats(s);
   if (!at_.tokens) {
@@ -232,6 +277,48 @@ void Direction::MeasureInputs(int64_t s, const InputMemory& memory) const {
 void Direction::MeasureSequence(const InputMemory& memory) const {
   Launch(context_, {UnitBlocks(4 * at_.H), kThreads}, MeasureAll, Step(0, true, memory),
          memory.p.Floats(0), at_.T, at_.run);
+}
+
+void Direction::MakeTerms(int64_t s, const InputMemory& memory, const RunMemory& kept,
+                          bool measure) const {
+  if (!at_.normalize) return;
+  const int64_t steps = at_.steps_from(s);
+  const StepShape shape = Step(s, measure, memory);
+  const auto launch = [&](auto* to) {
+    WithRows(at_.padded, shape.norm, [&](auto rows) {
+      if constexpr (decltype(rows)::value > 0) {
+        using Value = std::remove_pointer_t<decltype(to)>;
+        Launch(context_, {UnitBlocks(4 * at_.H * steps), kThreads},
+               TermsKernel<decltype(rows)::value, Value>, shape, measure, memory.p.Floats(s), to,
+               steps);
+      }
+    });
+  };
+  if (op_.bf16) return launch(kept.Values<uint16_t>(s));
+  launch(kept.Values<float>(s));
+}
+
+void Direction::NormalizeInputs(int64_t s, const InputMemory& memory,
+                                const RunMemory& kept_b) const {
+  if (op_.bf16) return NormalizeInputsTo(s, memory, kept_b.Values<uint16_t>(s));
+  NormalizeInputsTo(s, memory, kept_b.Values<float>(s));
+}
+
+template <class Value>
+void Direction::NormalizeInputsTo(int64_t s, const InputMemory& memory, Value* kept_b) const {
+  const int64_t steps = at_.steps_from(s);
+  Launch(context_, {UnitBlocks(4 * at_.H * steps), kThreads}, NormalizeSteps<Value>,
+         Step(s, false, memory), memory.p.Floats(s), steps, kept_b);
+}
+
+void ForwardSteps::Begin() const {
+  if (!choice_.persistent) return;
+  const int64_t H = direction_.at().H;
+  if (direction_.value_type() == DType::kBF16) {
+    PackForward(static_cast<const uint16_t*>(direction_.wh()), H, recurrent_.packed, context_);
+  } else {
+    PackForward(static_cast<const float*>(direction_.wh()), H, recurrent_.packed, context_);
+  }
 }
 
 void ForwardSteps::Run(int64_t s) const {
@@ -276,12 +363,14 @@ void ForwardSteps::Steps(int64_t begin, int64_t end) const {
 template <class Value>
 void ForwardSteps::Together(int64_t begin, int64_t end) const {
   const BnLstmLayout& at = direction_.at();
+  direction_.MakeTerms(begin, inputs_, memory_.kept_b,
+                       measure_ && direction_.measures() && !at.sequence);
   Check(cudaMemsetAsync(recurrent_.exchange, 0xff, recurrent_.exchange_bytes, context_.stream),
         "cudaMemsetAsync");
   Launch(choice_.pass,
          ForwardRun<Value>{direction_.Step(begin, measure_, inputs_),
                            end - begin,
-                           static_cast<const Value*>(direction_.wh()),
+                           recurrent_.packed,
                            inputs_.p.Floats(begin),
                            memory_.c.Floats(begin),
                            memory_.c.Floats(begin + at.run),
@@ -289,7 +378,6 @@ void ForwardSteps::Together(int64_t begin, int64_t end) const {
                            memory_.h.Values<Value>(begin + at.run),
                            at.run,
                            memory_.kept_a.Values<Value>(begin),
-                           memory_.kept_b.Values<Value>(begin),
                            reinterpret_cast<Published<Value>*>(recurrent_.exchange),
                            choice_.pass.split,
                            {context_.gave_up, kLongestWait}},

@@ -41,10 +41,10 @@ struct InputMemory {
 };
 
 /// Memory for the products of the hidden state: h Wh of a step, [4H][padded] f32, by the plan `steps`;
-/// what the blocks exchange in a run, by the plan `persistent`.
+/// packed weights and what the blocks exchange in a run, by the plan `persistent`.
 struct RecurrentMemory {
   float* a = nullptr;
-  uint8_t* exchange = nullptr;
+  uint8_t *packed = nullptr, *exchange = nullptr;
   size_t exchange_bytes = 0;
 
   RecurrentMemory() = default;
@@ -53,7 +53,8 @@ struct RecurrentMemory {
       a = carve.Floats(4 * at.H * at.padded);
       return;
     }
-    exchange_bytes = ExchangeBytes(forward, 1, at.padded, at.run, at.value_bytes);
+    packed = carve.Bytes(PackedBytes(forward, at.value_bytes));
+    exchange_bytes = ForwardExchangeBytes(forward, at);
     exchange = carve.Bytes(exchange_bytes);
   }
 };
@@ -70,6 +71,8 @@ class Direction {
   const void* wh() const {
     return weights_ + static_cast<size_t>(at_.D * 4 * at_.H) * at_.value_bytes;
   }
+  /// Whether the first pass measures batch statistics.
+  bool measures() const { return at_.normalize && !op_.population; }
   DType value_type() const { return op_.bf16 ? DType::kBF16 : DType::kF32; }
 
   /// What a step's kernel is told. Batch statistics are measured by the first pass over the steps
@@ -83,13 +86,21 @@ class Direction {
   /// Draws where states are kept in that run; of one state, if it has `keep`.
   void DrawZoneout(int64_t s, const InputMemory& memory) const;
   void Draw(float rate, uint32_t stream, int64_t s, const RunMemory& keep) const;
-  /// x Wx of that run, of what Inputs has given.
-  void MultiplyInputs(int64_t s, const void* x, const InputMemory& memory) const;
+  /// x Wx of that run.
+  void MultiplyInputs(int64_t s, const InputMemory& memory) const;
   /// Statistics of x Wx: of each step of the run that begins at s, or of all steps together.
   void MeasureInputs(int64_t s, const InputMemory& memory) const;
   void MeasureSequence(const InputMemory& memory) const;
+  /// Makes of x Wx of that run what the persistent kernels add (ForwardUnit's terms), in place, with the
+  /// statistics of each step, which are measured first if `measure`; keeps the normalised values for
+  /// backward where there is memory for them.
+  void MakeTerms(int64_t s, const InputMemory& memory, const RunMemory& kept, bool measure) const;
+  /// What the steps of that run would keep of x Wx, once statistics are known.
+  void NormalizeInputs(int64_t s, const InputMemory& memory, const RunMemory& kept_b) const;
 
  private:
+  template <class Value>
+  void NormalizeInputsTo(int64_t s, const InputMemory& memory, Value* kept_b) const;
   const ops::BnLstmOperands& op_;
   const BnLstmLayout& at_;
   const int64_t r_;
@@ -113,6 +124,8 @@ class ForwardSteps {
         measure_(measure),
         context_(context) {}
 
+  /// Before the first run.
+  void Begin() const;
   /// The run that begins at step s; its inputs' products are in memory.
   void Run(int64_t s) const;
 

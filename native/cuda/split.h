@@ -11,27 +11,36 @@ namespace bnlstm::cuda {
 
 constexpr int kUnitsOfBlock = 8, kWarpsOfBlock = 8;
 
+/// Rows are filled up to tiles, in the exchange and in shared memory.
+constexpr int kTileRows = 16;
+constexpr int TileRows(int64_t batch) {
+  return static_cast<int>((batch + kTileRows - 1) / kTileRows) * kTileRows;
+}
+
 /// `slices` of k times `parts` of the batch are the warps; the same for all blocks.
 struct Split {
   int slices = 0, parts = 0;
   int items = 0;  // of each warp along k: four vectors of 16 bytes
-  int tiles = 0;  // of each warp along the rows: 8 rows forward, 16 backward
+  int tiles = 0;  // of each warp along the rows
 };
 
+/// Items of the whole product forward; the last one is filled up with zeros.
+constexpr int ItemsOfForward(int vectors) { return (vectors + 3) / 4; }
+
 /// Of the slice's sums, from unit to unit: so that neither writers nor readers meet in one bank.
-constexpr int ForwardStride(int padded) { return padded + 1; }
-constexpr int BackwardStride(int padded) { return (padded + 15) / 16 * 16 + 4; }
+constexpr int ForwardStride(int rows) { return rows + 1; }
+constexpr int BackwardStride(int rows) { return rows + 4; }
 
 /// Shared memory of a block: the sums of all slices, four gates together forward, and what the block
 /// publishes, as it lies in the exchange.
-constexpr size_t ForwardShared(const Split& split, int padded, size_t value_bytes) {
-  const int sums = split.slices * kUnitsOfBlock * ForwardStride(padded);
-  return static_cast<size_t>(sums) * 16 + static_cast<size_t>(kUnitsOfBlock * padded) * value_bytes;
+constexpr size_t ForwardShared(const Split& split, int rows, size_t value_bytes) {
+  const int sums = split.slices * kUnitsOfBlock * ForwardStride(rows);
+  return static_cast<size_t>(sums) * 16 + static_cast<size_t>(kUnitsOfBlock * rows) * value_bytes;
 }
-constexpr size_t BackwardShared(const Split& split, int padded, size_t value_bytes) {
-  const int sums = split.slices * kUnitsOfBlock * BackwardStride(padded);
+constexpr size_t BackwardShared(const Split& split, int rows, size_t value_bytes) {
+  const int sums = split.slices * kUnitsOfBlock * BackwardStride(rows);
   return static_cast<size_t>(sums) * 4 +
-         static_cast<size_t>(4 * kUnitsOfBlock * padded) * value_bytes;
+         static_cast<size_t>(4 * kUnitsOfBlock * rows) * value_bytes;
 }
 
 /// Items of k that a warp of a kernel's two instances has weights of: 64 registers, or as many as it

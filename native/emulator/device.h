@@ -142,6 +142,9 @@ inline Words LoadRelaxed(const void* from) {
   emulator::LoadWords(words, from);
   return {words[0], words[1], words[2], words[3]};
 }
+inline void LoadRelaxedIf(bool condition, const void* from, Words& v) {
+  if (condition) v = LoadRelaxed(from);
+}
 inline void StoreRelaxed(void* to, const Words& v) {
   emulator::StoreWords(to, {v.x, v.y, v.z, v.w});
 }

@@ -43,14 +43,13 @@ void StoreWords(void* to, const uint32_t (&words)[4]) {
     return;
   }
   constexpr uint64_t kLatest = 32;
+  uint64_t due = now + RandomBelow(kLatest);
+  for (const Store& earlier : pending) {
+    // Stores to one address are seen in one order.
+    if (earlier.to == to && earlier.due > due) due = earlier.due;
+  }
   for (int i = 0; i < 4; ++i) {
-    Store store{static_cast<char*>(to) + 4 * i, words[i], now + RandomBelow(kLatest),
-                current->block};
-    for (const Store& earlier : pending) {
-      // Stores to one address are seen in one order.
-      if (earlier.to == store.to && earlier.due > store.due) store.due = earlier.due;
-    }
-    pending.push_back(store);
+    pending.push_back({static_cast<char*>(to) + 4 * i, words[i], due, current->block});
   }
   MaybeSwitch();
 }

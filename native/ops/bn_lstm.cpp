@@ -41,6 +41,7 @@ BnLstmShape::BnLstmShape(const OpArguments& op) {
   bf16 = IsBf16(op);
   recompute = static_cast<int64_t>(op.Number("recompute", 0));
   Assert(recompute >= 0, op.name + ": recompute is negative");
+  recompute_inputs = op.Flag("recomputeInputs");
   plan = PlanOf(op);
   eps = static_cast<float>(op.Number("eps"));
   noise = static_cast<float>(op.Number("noise", 0));

@@ -60,6 +60,10 @@ enum class BnLstmPlan { kAuto, kSteps, kPersistent };
 /// chunk, and backward runs each chunk's steps again. The engine may take longer chunks than asked.
 /// The same bits in less memory and, by one forward pass more, more time.
 ///
+/// `recomputeInputs` (default false): `saved` leaves out what is kept of x Wx, which backward multiplies
+/// and normalises again; the same bits. It asks for nothing more where steps run again, nor with norm
+/// 'none', where only the sum of both products is kept. An engine may keep more than asked.
+///
 /// `plan` 'auto' (default), 'steps' or 'persistent': which of the engine's ways must serve the op, the
 /// same for forward and backward, since `saved` is the plan's. 'auto' is the engine's choice. Where the
 /// engine has no such way, or it does not serve the op's shape, Sizes, Plan and Compile throw
@@ -88,6 +92,7 @@ struct BnLstmShape {
   bool sample_zoneout = false;   // zoneout: 'sample' | 'expect'
   bool bf16 = false;             // dtype: 'f32' | 'bf16'
   int64_t recompute = 0;         // steps of a chunk that backward runs again; 0: keep everything
+  bool recompute_inputs = false;
   BnLstmPlan plan = BnLstmPlan::kAuto;
   float eps = 1e-5f, noise = 0, zoneout_c = 0, zoneout_h = 0;
   uint64_t seed = 0;  // seedLow + 2^32 seedHigh

@@ -197,6 +197,13 @@ export const mutations = [
     tests: recompute,
   },
   {
+    name: 'inputs are normalised again with the statistics of another step',
+    file: 'bn_lstm_sequence.cu',
+    from: 'input.Load(table, shape.tables.InputRow(shape.tables.Row(s, 0)));',
+    to: 'input.Load(table, shape.tables.InputRow(shape.tables.Row(shape.step, 0)));',
+    tests: recompute,
+  },
+  {
     name: 'a run does not wait for its inputs',
     file: 'executable.cpp',
     from: '  slot.uploaded.Precede(queue_->compute);\n',

@@ -9,6 +9,7 @@ import {
   probeDevices,
   selfTest,
 } from '../../lib/index.js';
+import type { Recompute } from '../../lib/recompute.js';
 import { expectError, noiseBatch, trainerOf, withModel } from './support.js';
 
 const layers = [
@@ -51,13 +52,14 @@ describe('model.plan', () => {
 
   test('follows steps, rows, recompute and lengths', async () => {
     await withModel(options, layers, async (model) => {
-      const saved = (steps: number, batchSize: number, recompute = false) =>
+      const saved = (steps: number, batchSize: number, recompute?: Recompute) =>
         model.plan({ steps, batchSize, recompute }).layers[0].ops[0].savedBytes;
       expect(saved(20, 10)).toBeGreaterThan(1.5 * saved(20, 5));
       expect(saved(20, 5)).toBeGreaterThan(1.5 * saved(10, 5));
-      const bytes = (recompute: boolean | number) =>
+      const bytes = (recompute: Recompute) =>
         model.plan({ steps: 2000, batchSize: 50, recompute }).bytes;
-      expect(bytes(true)).toBeLessThan(bytes(false) / 2);
+      expect(bytes('all')).toBeLessThan(bytes('none') / 2);
+      expect(model.plan({ steps: 2000, batchSize: 50 }).bytes).toBe(bytes('none'));
       const plan = model.plan({ steps: 20, batchSize: 5, lengths: true });
       expect(opsOf(plan, 4)).toEqual(['linear', 'linearBackward']);
     });
@@ -121,8 +123,10 @@ describe('model.plan', () => {
       await expectError(plan({ steps: 0, batchSize: 1 }), 'ERR_BNLSTM_ARGUMENT', /plan: steps/);
       await expectError(plan({ steps: 1 }), 'ERR_BNLSTM_ARGUMENT', /plan: batchSize/);
       await expectError(plan({ batch: 1 }), 'ERR_BNLSTM_ARGUMENT', /plan: expected only/);
-      const recompute = { steps: 1, batchSize: 1, recompute: 0 };
-      await expectError(plan(recompute), 'ERR_BNLSTM_ARGUMENT', /plan: recompute/);
+      for (const recompute of [0, 'auto']) {
+        const given = { steps: 1, batchSize: 1, recompute };
+        await expectError(plan(given), 'ERR_BNLSTM_ARGUMENT', /plan: recompute/);
+      }
       return model;
     });
     expect(() => model.plan({ steps: 1, batchSize: 1 })).toThrow('the model was disposed');

@@ -31,6 +31,7 @@ const std::vector<LstmVariant> kVariants = {
     {"lengths, two directions", false, {{"directions", 2.0}}, kLengths},
     {"recomputed, zoneout", false, With(kZoneout, {{"recompute", 2.0}})},
     {"statistics of the sequence", true, {{"inputStatistics", "sequence"}}},
+    {"inputs recomputed", true, {{"recomputeInputs", true}, {"inputStatistics", "sequence"}}},
 };
 
 TEST(CudaLstmHasTheSameBitsInAnyOrder) {

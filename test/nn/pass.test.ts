@@ -7,6 +7,7 @@ import { crossEntropy, recordLoss } from '../../lib/nn/loss.js';
 import { lstm } from '../../lib/nn/lstm.js';
 import { Network } from '../../lib/nn/network.js';
 import { Graph } from '../../lib/program/graph.js';
+import type { Recompute } from '../../lib/recompute.js';
 import { noiseBatch } from '../model/support.js';
 
 test('the plan of the network is that of each recurrent op', () => {
@@ -31,7 +32,7 @@ test('the plan of the network is that of each recurrent op', () => {
   }
 });
 
-test('recompute becomes steps per chunk, for forward and backward alike', () => {
+test('recompute becomes what bnLstm takes, for forward and backward alike', () => {
   const network = Network.open({
     device: 'cpu',
     threads: 1,
@@ -42,7 +43,7 @@ test('recompute becomes steps per chunk, for forward and backward alike', () => 
   });
   try {
     const loss = crossEntropy();
-    const options = (steps: number, recompute?: boolean | number) => {
+    const options = (steps: number, recompute?: Recompute) => {
       const graph = new Graph(network.stream);
       const feed = new Feed(network, noiseBatch({ count: 2, steps }), loss);
       const { pass, outputs } = network.forward(graph, feed.shape, {
@@ -53,19 +54,23 @@ test('recompute becomes steps per chunk, for forward and backward alike', () => 
       graph.backward(recordLoss(graph, loss, outputs, pass.feed).loss);
       const recurrent = graph.ops.filter(({ name }) => name.startsWith('bnLstm'));
       expect(recurrent).toHaveLength(4);
-      const [given, ...others] = recurrent.map(({ options: { recompute } }) => recompute);
+      const [given, ...others] = recurrent.map(({ options: { recompute, recomputeInputs } }) => [
+        recompute,
+        recomputeInputs,
+      ]);
       expect(others).toEqual([given, given, given]);
       return given;
     };
-    expect(options(784)).toBe(0);
-    expect(options(784, false)).toBe(0);
-    expect(options(784, true)).toBe(28);
-    expect(options(785, true)).toBe(29);
-    expect(options(784, 50)).toBe(50);
-    expect(options(51, 50)).toBe(50);
+    expect(options(784)).toEqual([0, false]);
+    expect(options(784, 'none')).toEqual([0, false]);
+    expect(options(784, 'inputs')).toEqual([0, true]);
+    expect(options(784, 'all')).toEqual([28, true]);
+    expect(options(785, 'all')).toEqual([29, true]);
+    expect(options(784, 50)).toEqual([50, false]);
+    expect(options(51, 50)).toEqual([50, false]);
     // One chunk would save nothing and cost a second forward pass.
-    expect(options(50, 50)).toBe(0);
-    expect(options(1, true)).toBe(0);
+    expect(options(50, 50)).toEqual([0, false]);
+    expect(options(1, 'all')).toEqual([0, true]);
   } finally {
     network.dispose();
   }

@@ -4,6 +4,7 @@ import type { NativeProgramDescription } from '../../lib/native.js';
 import { compileFitting } from '../../lib/program/fitting.js';
 import { Graph } from '../../lib/program/graph.js';
 import { OutOfMemoryError } from '../../lib/program/out_of_memory_error.js';
+import { recomputeModes } from '../../lib/recompute.js';
 import { FakeStream } from './fake_stream.js';
 
 /** A device with so many bytes, of which the arena has `arenaBytes`. */
@@ -136,6 +137,44 @@ describe('compileFitting', () => {
     const code = 'ERR_BNLSTM_OUT_OF_MEMORY';
     const wrong = failure(new SmallDevice(2 ** 30, 2 ** 31, 0, code, kiB), 512);
     expect(wrong).toMatchObject({ needed: 3 * 513 * kiB, free: 2 ** 30, largestBatch: undefined });
+  });
+
+  test('names the first mode in which the whole batch would fit', () => {
+    const asked: string[] = [];
+    const failureWith = (stream: FakeStream, rowsOf: Readonly<Record<string, number>>) => {
+      try {
+        compileFitting({
+          ...{ size: 512, least: 1, hint: 'Shorter sequences need less' },
+          record: (rows) => record(stream, rows),
+          modes: recomputeModes.slice(1).map((mode) => ({
+            mode,
+            record: () => {
+              asked.push(mode);
+              return record(stream, rowsOf[mode]);
+            },
+          })),
+        });
+      } catch (error) {
+        return error as OutOfMemoryError;
+      }
+      return expect.unreachable('it was compiled');
+    };
+    const small = new SmallDevice(32 * kiB, 2048 * kiB); // for 9 rows
+    const inputs = failureWith(small, { inputs: 9, all: 2 });
+    expect(inputs).toMatchObject({ mode: 'inputs', largestBatch: 9, needed: 3 * 513 * kiB });
+    expect(inputs.message).toContain(
+      "are free. All of it fits with recompute: 'inputs'. The largest batch that fits has 9 rows",
+    );
+    expect(asked).toEqual(['inputs']);
+    expect(failureWith(small, { inputs: 10, all: 2 }).mode).toBe('all');
+    const none = failureWith(small, { inputs: 30, all: 10 });
+    expect(none.mode).toBeUndefined();
+    expect(none.message).not.toContain('recompute');
+    // What promised too much, or does not tell, says nothing of modes.
+    const code = 'ERR_BNLSTM_OUT_OF_MEMORY';
+    const wrong = new SmallDevice(2 ** 30, 2 ** 31, 0, code, kiB);
+    expect(failureWith(wrong, { inputs: 1, all: 1 }).mode).toBeUndefined();
+    expect(failureWith(new SmallDevice(0, 0), { inputs: 1, all: 1 }).mode).toBeUndefined();
   });
 
   test('leaves other errors alone', () => {

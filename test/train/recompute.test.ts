@@ -7,6 +7,7 @@ import {
   lastStep,
   linear,
   rmsprop,
+  type TrainerOptions,
 } from '../../lib/index.js';
 import { expectError, noiseData, weights, withModel } from '../model/support.js';
 
@@ -22,7 +23,7 @@ test('training with recompute gives the bits of training without', async () => {
     lastStep(),
     linear(4),
   ];
-  const run = (recompute?: boolean | number) =>
+  const run = (recompute?: TrainerOptions['recompute']) =>
     withModel(reals, layers, async (model) => {
       const trainer = model.trainer({ loss, optimizer, recompute });
       const losses: number[] = [];
@@ -33,21 +34,23 @@ test('training with recompute gives the bits of training without', async () => {
       }
       return { losses, values: await weights(model) };
     });
-  const kept = await run();
+  const kept = await run('none');
   expect(kept.losses).toHaveLength(6);
-  for (const recompute of [false, true, 1, 5, 13, 1000]) {
+  for (const recompute of [undefined, 'auto', 'inputs', 'all', 1, 5, 13, 1000] as const) {
     expect(await run(recompute), `${recompute}`).toEqual(kept);
   }
 });
 
-test('recompute is true, false or steps', async () => {
+test('recompute is a mode or steps', async () => {
   await withModel(reals, [bnLstm({ hidden: 2, maxSteps: 3 }), linear(2)], async (model) => {
     const make = (recompute: unknown) => () =>
-      model.trainer({ loss, optimizer, recompute: recompute as boolean });
+      model.trainer({ loss, optimizer, recompute: recompute as number });
     const code = 'ERR_BNLSTM_ARGUMENT';
     for (const wrong of [0, -1, 1.5, Number.NaN]) {
       await expectError(make(wrong), code, /trainer: recompute: expected an integer ≥ 1/);
     }
-    await expectError(make('yes'), code, /recompute: expected true, false or steps.*got "yes"/);
+    const words = "recompute: expected 'auto', 'none', 'inputs', 'all' or steps per chunk, got";
+    await expectError(make('yes'), code, new RegExp(`${words} "yes"`));
+    await expectError(make(true), code, new RegExp(`${words} true`));
   });
 });

@@ -9,7 +9,6 @@ const parsers = {
   file: (text: string) => resolve(text),
   list: (text: string) => text.split(',').map((item) => item.trim()),
   delimiter: (text: string) => ({ tab: '\t', space: ' ' })[text] ?? text,
-  chunk: (text: string) => (text === 'auto' ? true : parseNumber(text)),
   on: () => true,
   off: () => false,
 } as const;
@@ -216,9 +215,9 @@ export const trainFlags: Flags = {
     'last-batch': flag('training.lastBatch', 'text', 'WAY', 'drop (default), keep or merge'),
     recompute: flag(
       'training.recompute',
-      'chunk',
-      'N',
-      'less memory for more time: steps per chunk, or auto',
+      'number',
+      'MODE',
+      'less memory for more time: auto (default), none, inputs, all, or steps per chunk',
     ),
     'on-nan': flag('training.onNaN', 'text', 'WAY', 'throw (default), stop or skip'),
     'report-every': flag('training.reportEvery', 'number', 'N', 'steps per record (default 1)'),

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { bnLstmPlans } from '../../ops/bn_lstm.js';
+import { recomputeModes } from '../../recompute.js';
 import { dataSchema } from './data_schema.js';
 
 const count = z.int().min(1);
@@ -122,9 +123,9 @@ const training = z.strictObject({
     .describe('all gradients together are scaled down to it; 0: never'),
   accumulate: count.default(1).describe('batches whose gradients make one step'),
   recompute: z
-    .union([z.boolean(), count])
-    .default(false)
-    .describe('less memory for more time: steps per chunk that are computed anew, or true'),
+    .union([z.enum(['auto', ...recomputeModes]), count])
+    .default('auto')
+    .describe('less memory for more time: what backward computes anew, or steps per chunk of it'),
   onNaN: z
     .enum(['throw', 'stop', 'skip'])
     .default('throw')

@@ -13,16 +13,16 @@ struct BackwardRun {
   StepShape shape;  // of the first step
   bool through;     // gradients of the statistics
   int64_t steps;
-  const Value* wh;  // [H][4H]
+  const void* weights;  // as PackBackward leaves them
   const Value *kept_a, *kept_b;
   const float *c, *c_there;  // before the first step and after each; after step `here - 1`
   int64_t here;
   const Value* dy;  // or null
   float *dh, *dc;   // [H] in: of the state after the last step; out: of that before the first
-  Value *da, *db;   // [4H] gradients of the products; db null: not wanted
+  Value *da, *db;   // [4H] gradients of the products, da as published; db null: not wanted
   float* dp;        // [4H] gradients of the pre-activations, or null
   double* sums;     // [H][kSumsOfUnit] added to
-  Published<Value>* exchange;  // [steps][blocks][8 / kVector][4][padded][kVector], all bits set
+  Published<Value>* exchange;  // [steps][blocks][8 / kVector][4][TileRows][kVector], all bits set
   Split split;
   Watch watch;
 };
@@ -30,69 +30,84 @@ struct BackwardRun {
 template <class Value, int kItems, int kRows>
 __device__ inline void RunBackward(const BackwardRun<Value>& run) {
   using Op = Operand<Value>;
-  using Product = BackwardProduct<Value, kItems, kItems <= 16 && kRows == 1 ? 2 : 1>;
+  using Product = BackwardProduct<Value, kItems, (kItems > 16 || kRows > 2 ? 2 : 8)>;
   StepShape shape = run.shape;
   const int H = static_cast<int>(shape.hidden), stride = static_cast<int>(shape.stride);
   const int first = static_cast<int>(shape.step), steps = static_cast<int>(run.steps);
-  const int padded = static_cast<int>(shape.padded);
+  const int gate = H * stride;  // from gate to gate
+  const int padded = static_cast<int>(shape.padded), tile_rows = TileRows(shape.batch);
   const int blocks = static_cast<int>(device::BlockCount()), warp = device::Warp();
   const int block = static_cast<int>(device::BlockIndex()), j = block * kUnitsOfBlock + warp;
-  const bool owns = j < H, none = shape.norm == Norm::kNone;
+  const bool owns = j < H;
   auto* const slots = device::SharedMemory<float>();
   auto* const tile = reinterpret_cast<Published<Value>*>(
-      slots + run.split.slices * kUnitsOfBlock * BackwardStride(padded));
-  const int published = 4 * kUnitsOfBlock * padded;  // by a block, of a step
+      slots + run.split.slices * kUnitsOfBlock * BackwardStride(tile_rows));
+  const int published = 4 * kUnitsOfBlock * tile_rows;  // by a block, of a step
   const auto place = [&](int g, int n) {
-    return tile + ((warp / Op::kVector * 4 + g) * padded + n) * Op::kVector + warp % Op::kVector;
+    return tile + Product::Place(warp, g, n, tile_rows);
   };
 
-  const Product product(run.wh, H, run.split);
+  const bool eventful = shape.lengths || shape.zoneout_c.keep || shape.zoneout_h.keep;
+  const Product product(run.weights, run.split, tile_rows);
   BackwardUnit<kRows, Value, true> unit(shape, run.through, owns ? j : H - 1);
   KeptStep<kRows, Value> kept;
   Column<kRows> dz, d_pre[4];
-  float dh[kRows], dc[kRows];
-  double sum = 0;
-  Rows rows = shape.RowsOfStep();
+  float dh[kRows], dc[kRows], weight_c[kRows], weight_h[kRows];
+  SumOfUnit sum(run.sums, owns ? j : H - 1);
+  auto rows = shape.RowsOfStep<kRows>();
+  // All that a step needs besides the product, while that is on its way.
   const auto load = [&](int slot) {
     shape.step = first + slot;
-    rows = shape.RowsOfStep();
+    if (shape.lengths) rows = shape.RowsOfStep<kRows>();
     if (!owns) return;
     const int at = j * stride + slot * padded;
     BNLSTM_UNROLL
     for (int g = 0; g < 4; ++g) {
-      kept.a[g].Load(rows, run.kept_a + g * H * stride + at);
-      kept.x[g].Load(rows, none ? nullptr : run.kept_b + g * H * stride + at);
+      kept.a[g].Load(rows, run.kept_a, g * gate + at);
     }
-    kept.dy.Load(rows, run.dy ? run.dy + at : nullptr);
-    kept.c.Load(rows, slot + 1 < run.here ? run.c + at + padded : run.c_there + j * stride);
-    kept.c_before.Load(rows, run.c + at);
+    if (run.kept_b) {
+      BNLSTM_UNROLL
+      for (int g = 0; g < 4; ++g) kept.x[g].Load(rows, run.kept_b, g * gate + at);
+    }
+    if (run.dy) kept.dy.Load(rows, run.dy, at);
+    const bool inside = slot + 1 < run.here;
+    kept.c.Load(rows, inside ? run.c : run.c_there, inside ? at + padded : j * stride);
+    kept.c_before.Load(rows, run.c, at);
+    if (eventful || slot == steps - 1) {
+      rows.All([&](int i, int n) {
+        weight_c[i] = shape.zoneout_c.Weight(rows, i, n, at + n);
+        weight_h[i] = shape.zoneout_h.Weight(rows, i, n, at + n);
+      });
+    }
     unit.LoadStatistics(shape);
   };
-  BNLSTM_UNROLL
-  for (int i = 0; i < kRows; ++i) dh[i] = dc[i] = 0;
-  if (owns) {
-    rows.Each<kRows>([&](int i, int n) {
-      dh[i] = run.dh[j * padded + n];
-      dc[i] = run.dc[j * padded + n];
-    });
-  } else {
-    rows.Each<kRows>([&](int, int n) {
-      BNLSTM_UNROLL
-      for (int g = 0; g < 4; ++g) *place(g, n) = 0;
-    });
-  }
+  rows.All([&](int i, int n) {
+    const bool there = owns && rows.Inside(i, n);
+    dh[i] = there ? run.dh[j * padded + n] : 0.0f;
+    dc[i] = there ? run.dc[j * padded + n] : 0.0f;
+    if (owns || n >= tile_rows) return;
+    BNLSTM_UNROLL
+    for (int g = 0; g < 4; ++g) *place(g, n) = 0;
+  });
   load(steps - 1);
 
   for (int slot = steps - 1; slot >= 0; --slot) {
-    const int at = j * stride + slot * padded;
     if (owns) {
       unit.PreActivations(
-          shape, rows, at, kept, [&](int i, int) { return dh[i]; },
-          [&](int i, int) { return dc[i]; }, [&](int i, int, float d) { dh[i] = d; },
-          [&](int i, int, float d) { dc[i] = d; }, dz, d_pre);
-      unit.Products(shape, rows, kept, d_pre, [&](int, int n, int g, float da, float, float) {
-        *place(g, n) = Op::Round(da);
-      });
+          shape, rows, kept, [&](int i, int) { return dh[i]; }, [&](int i, int) { return dc[i]; },
+          [&](int i, int) { return weight_h[i]; }, [&](int i, int) { return weight_c[i]; },
+          [&](int i, int, float d) { dh[i] = d; }, [&](int i, int, float d) { dc[i] = d; }, dz,
+          d_pre);
+      const int at = j * stride + slot * padded;
+      unit.Products(shape, rows, kept, d_pre,
+                    [&](int i, int n, int g, float da, float db, float d) {
+                      const bool inside = rows.Inside(i, n);
+                      if (n < tile_rows) *place(g, n) = Op::Round(inside ? da : 0.0f);
+                      if (n >= padded) return;
+                      const int to = g * gate + at + n;
+                      if (run.db) StoreValue(run.db + to, inside ? db : 0.0f);
+                      if (run.dp) run.dp[to] = d;
+                    });
     }
     device::SyncBlock();
     auto* const exchange = run.exchange + int64_t{slot} * blocks * published;
@@ -100,29 +115,27 @@ __device__ inline void RunBackward(const BackwardRun<Value>& run) {
 
     // What other blocks do not wait for.
     if (owns) {
-      sum += static_cast<double>(unit.SumOfLane());
-      unit.Products(shape, rows, kept, d_pre,
-                    [&](int, int n, int g, float da, float db, float d) {
-                      const int to = g * H * stride + at + n;
-                      StoreValue(run.da + to, da);
-                      if (run.db) StoreValue(run.db + to, db);
-                      if (run.dp) run.dp[to] = d;
-                    });
+      const int at = j * stride + slot * padded;
+      sum.Add(unit.SumOfLane());
+      auto* const da = reinterpret_cast<Published<Value>*>(run.da);
+      rows.Each([&](int, int n) {
+        BNLSTM_UNROLL
+        for (int g = 0; g < 4; ++g) da[g * gate + at + n] = *place(g, n);
+      });
     }
     if (slot > 0) load(slot - 1);
-    product.Run(exchange, blocks * (kUnitsOfBlock / Op::kVector), padded, run.watch, slots);
+    product.Run(exchange, tile_rows, run.watch, slots);
     device::SyncBlock();
     if (owns) {
-      rows.Each<kRows>([&](int i, int n) { dh[i] += product.Sum(slots, warp, padded, n); });
+      rows.Each([&](int i, int n) { dh[i] += product.Sum(slots, warp, tile_rows, n); });
     }
   }
   if (!owns) return;
-  rows.Each<kRows>([&](int i, int n) {
+  rows.Each([&](int i, int n) {
     run.dh[j * padded + n] = dh[i];
     run.dc[j * padded + n] = dc[i];
   });
-  double* const unit_sums = run.sums + j * kSumsOfUnit;
-  if (device::Lane() < kSums) unit_sums[device::Lane()] += sum;
+  sum.Store();
 }
 
 }  // namespace bnlstm::cuda

@@ -43,34 +43,44 @@ struct Tables {
   int64_t steps, input_steps;
   const int32_t* first_step;  // [B] or null
 
-  __device__ int64_t Row(int64_t step, int n) const {
+  __device__ int Row(int64_t step, int n) const {
     const int64_t row = step + (first_step ? first_step[n] : 0);
-    return row < steps ? row : steps - 1;
+    return static_cast<int>(row < steps ? row : steps - 1);
   }
-  __device__ int64_t InputRow(int64_t row) const {
-    return row < input_steps ? row : input_steps - 1;
+  __device__ int InputRow(int row) const {
+    return row < input_steps ? row : static_cast<int>(input_steps) - 1;
   }
 };
 
 /// Where one of the three normalisations of a unit has its statistics.
 struct UnitTable {
   const float *means, *vars;
-  int64_t width, column, apart;  // of a row; of the first column; from column to column
-  float eps;
+  int width, column, apart;  // of a row; of the first column; from column to column
 };
 
-/// One of the three normalisations of some columns, `x_hat = (x - mean) r`.
+/// One of the three normalisations of some columns, `x_hat = (x - mean) r`; at first the identity.
 template <int kColumns>
 struct Normalizer {
-  float mean[kColumns] = {}, r[kColumns] = {};
+  float mean[kColumns], r[kColumns];
 
-  __device__ __forceinline__ void Load(const UnitTable& table, int64_t row) {
+  __device__ __forceinline__ Normalizer() {
+    BNLSTM_UNROLL
+    for (int k = 0; k < kColumns; ++k) mean[k] = 0, r[k] = 1;
+  }
+  /// Reads means and variances, on their way while the caller does something else...
+  __device__ __forceinline__ void Load(const UnitTable& table, int row) {
+    const int64_t begin = int64_t{row} * table.width;
     BNLSTM_UNROLL
     for (int k = 0; k < kColumns; ++k) {
-      const int64_t at = row * table.width + table.column + k * table.apart;
+      const int64_t at = begin + (table.column + k * table.apart);
       mean[k] = table.means[at];
-      r[k] = InverseRoot(table.vars[at], table.eps);
+      r[k] = table.vars[at];
     }
+  }
+  /// ... and makes factors of the variances.
+  __device__ __forceinline__ void Invert(float eps) {
+    BNLSTM_UNROLL
+    for (int k = 0; k < kColumns; ++k) r[k] = InverseRoot(r[k], eps);
   }
   __device__ __forceinline__ float Hat(int k, float x) const { return (x - mean[k]) * r[k]; }
 };
@@ -80,30 +90,29 @@ struct Normalizer {
 struct Zoneout {
   float rate;
   const uint8_t* keep;
+
+  /// How much of the previous value stays, of row n at place `at` of the run: all of it once the row has
+  /// ended.
+  template <class Rows>
+  __device__ __forceinline__ float Weight(const Rows& rows, int i, int n, int64_t at) const {
+    float weight = rate;
+    if (keep && rows.Inside(i, n)) weight = keep[at] ? 1.0f : 0.0f;
+    return rows.Runs(i, n) ? weight : 1.0f;
+  }
 };
 
-/// The state after zoneout, of row n at place `at` of the run.
-__device__ inline float Settle(const Zoneout& zoneout, const Rows& rows, int n, int64_t at,
-                               float previous, float next) {
-  if (!rows.Runs(n)) return previous;
-  if (zoneout.keep) return zoneout.keep[at] ? previous : next;
-  if (zoneout.rate == 0) return next;
-  return previous * zoneout.rate + next * (1.0f - zoneout.rate);
+/// The state after zoneout. What does not enter may be anything.
+__device__ __forceinline__ float Settle(float weight, float previous, float next) {
+  const float mixed = previous * weight + next * (1.0f - weight);
+  return weight == 0 ? next : weight == 1 ? previous : mixed;
 }
 
-/// Splits a state's gradient: returns what reaches the next value, leaves in `gradient` what passes
-/// to the previous one.
-__device__ inline float Unsettle(const Zoneout& zoneout, const Rows& rows, int n, int64_t at,
-                                 float& gradient) {
-  const float whole = gradient;
-  if (!rows.Runs(n)) return 0;
-  if (zoneout.keep) {
-    const bool keeps = zoneout.keep[at] != 0;
-    gradient = keeps ? whole : 0;
-    return keeps ? 0 : whole;
-  }
-  gradient = zoneout.rate == 0 ? 0 : whole * zoneout.rate;
-  return zoneout.rate == 0 ? whole : whole * (1.0f - zoneout.rate);
+/// What of a state's gradient reaches the next value, and what passes to the previous one.
+__device__ __forceinline__ float Fresh(float weight, float gradient) {
+  return weight == 0 ? gradient : weight == 1 ? 0.0f : gradient * (1.0f - weight);
+}
+__device__ __forceinline__ float Passed(float weight, float gradient) {
+  return weight == 0 ? 0.0f : weight == 1 ? gradient : gradient * weight;
 }
 
 /// What both passes are told of a step of one direction.
@@ -118,15 +127,20 @@ struct StepShape {
   Tables tables;
   Zoneout zoneout_c, zoneout_h;
 
-  __device__ Rows RowsOfStep() const { return Rows(batch, padded, lengths, step, ended_count); }
-  __device__ UnitTable Recurrent(int64_t j) const {
-    return {tables.recurrent_mean, tables.recurrent_var, 4 * hidden, j, hidden, eps};
+  template <int kRows>
+  __device__ __forceinline__ Rows<kRows> RowsOfStep() const {
+    return Rows<kRows>(batch, padded, lengths, step, ended_count);
   }
-  __device__ UnitTable Input(int64_t j) const {
-    return {tables.input_mean, tables.input_var, 4 * hidden, j, hidden, eps};
+  __device__ UnitTable Recurrent(int j) const {
+    const int units = static_cast<int>(hidden);
+    return {tables.recurrent_mean, tables.recurrent_var, 4 * units, j, units};
   }
-  __device__ UnitTable Cell(int64_t j) const {
-    return {tables.cell_mean, tables.cell_var, hidden, j, 0, eps};
+  __device__ UnitTable Input(int j) const {
+    const int units = static_cast<int>(hidden);
+    return {tables.input_mean, tables.input_var, 4 * units, j, units};
+  }
+  __device__ UnitTable Cell(int j) const {
+    return {tables.cell_mean, tables.cell_var, static_cast<int>(hidden), j, 0};
   }
 };
 

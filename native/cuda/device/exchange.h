@@ -2,13 +2,14 @@
 
 #include "core/bf16.h"
 #include "cuda/device/primitives.h"
+#include "cuda/split.h"
 
 namespace bnlstm::cuda {
 
 // How blocks of one grid hand values to one another, step by step, without a barrier. Memory of the
-// exchange is written once: before a launch every byte is set to 0xff, a pattern that no published
-// value has, and who wants a value reads its place until it has changed. So a value is its own flag:
-// no order of stores matters, and none is waited for. What is published goes through
+// exchange is written once, by 16 bytes: before a launch every byte is set to 0xff, a pattern that no
+// published value has, and who wants a vector reads its place until it has changed. So a vector is its
+// own flag: no order of stores matters, and none is waited for. What is published goes through
 // Operand::Round, whose NaN has another pattern.
 
 /// 16 bytes of an operand of the tensor cores, neighbours in k of one row, as two fragments of it.
@@ -20,15 +21,6 @@ struct Operand<uint16_t> {
   static constexpr int kVector = 8;
   static __device__ uint16_t Round(float value) { return device::RoundToBf16(value); }
   static __device__ float Rounded(float value) { return FromBf16(Round(value)); }
-  /// The w-th word, of the elements that `get` has.
-  template <class Get>
-  static __device__ uint32_t Word(int w, const Get& get) {
-    return get(2 * w) | uint32_t{get(2 * w + 1)} << 16;
-  }
-  /// Whether a half of the word is 0xffff.
-  static __device__ uint32_t Missing(uint32_t word) {
-    return (0xfffefffeu - word) & word & 0x80008000u;
-  }
   static __device__ void Multiply(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
     device::MultiplyTiles(d, a, b);
   }
@@ -40,11 +32,6 @@ struct Operand<float> {
   static constexpr int kVector = 4;
   static __device__ uint32_t Round(float value) { return device::RoundToTf32(value); }
   static __device__ float Rounded(float value) { return value; }
-  template <class Get>
-  static __device__ uint32_t Word(int w, const Get& get) {
-    return device::RoundToTf32(get(w));
-  }
-  static __device__ uint32_t Missing(uint32_t word) { return word == 0xffffffffu ? 1 : 0; }
   static __device__ void Multiply(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
     device::MultiplyTf32Tiles(d, a, b);
   }
@@ -54,10 +41,13 @@ struct Operand<float> {
 template <class Value>
 using Published = decltype(Operand<Value>::Round(0.0f));
 
-template <class Value>
-__device__ inline bool Missing(const device::Words& v) {
-  using Op = Operand<Value>;
-  return (Op::Missing(v.x) | Op::Missing(v.y) | Op::Missing(v.z) | Op::Missing(v.w)) != 0;
+/// Whether one of some vectors is not there yet. A vector is written and read at once, so one word tells.
+template <int kCount>
+__device__ __forceinline__ bool AnyMissing(const device::Words (&vectors)[kCount]) {
+  bool missing = false;
+  BNLSTM_UNROLL
+  for (int n = 0; n < kCount; ++n) missing = missing || vectors[n].x == 0xffffffffu;
+  return missing;
 }
 
 /// Ends every wait of a grid: after `limit` nanoseconds without what is waited for, or once another
@@ -93,10 +83,10 @@ class Patience {
 };
 
 /// Publishes what the block has in shared memory: `vectors` of 16 bytes, by all of its threads.
-__device__ inline void Publish(void* to, const void* from, int64_t vectors) {
+__device__ __forceinline__ void Publish(void* to, const void* from, int vectors) {
   auto* const target = static_cast<device::Words*>(to);
   const auto* const source = static_cast<const device::Words*>(from);
-  for (int64_t i = device::ThreadIndex(); i < vectors; i += device::ThreadCount()) {
+  for (int i = device::ThreadIndex(); i < vectors; i += kWarpsOfBlock * device::kWarp) {
     device::StoreRelaxed(target + i, source[i]);
   }
 }

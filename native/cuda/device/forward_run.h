@@ -12,14 +12,14 @@ template <class Value>
 struct ForwardRun {
   StepShape shape;  // of the first step
   int64_t steps;
-  const Value* wh;  // [H][4H]
-  const float* p;   // [4H] x Wx
+  const void* weights;  // as PackForward leaves them
+  const float* terms;  // [4H] of the inputs, as ForwardUnit wants them
   // Before the first step and after each. The state after step `here - 1` lies at `c_there`.
   float *c, *c_there;
   Value *h, *h_there;
   int64_t here;
-  Value *kept_a, *kept_b;      // for backward, or null
-  Published<Value>* exchange;  // [steps][blocks][8 / kVector][padded][kVector], all bits set
+  Value* kept_a;  // for backward, or null
+  Published<Value>* exchange;  // [steps][vectors, whole items][TileRows][kVector], all bits set
   Split split;
   Watch watch;
 };
@@ -27,97 +27,115 @@ struct ForwardRun {
 template <class Value, int kItems, int kRows>
 __device__ inline void RunForward(const ForwardRun<Value>& run) {
   using Op = Operand<Value>;
-  using Product = ForwardProduct<Value, kItems, kItems == 4 ? 2 : 1>;
+  using Product = ForwardProduct<Value, kItems>;
   StepShape shape = run.shape;
   const int H = static_cast<int>(shape.hidden), stride = static_cast<int>(shape.stride);
   const int first = static_cast<int>(shape.step), steps = static_cast<int>(run.steps);
-  const int padded = static_cast<int>(shape.padded);
+  const int gate = H * stride;  // from gate to gate
+  const int padded = static_cast<int>(shape.padded), tile_rows = TileRows(shape.batch);
   const int blocks = static_cast<int>(device::BlockCount()), warp = device::Warp();
   const int block = static_cast<int>(device::BlockIndex()), j = block * kUnitsOfBlock + warp;
   const bool owns = j < H;  // the last block may have less than eight
   auto* const slots = device::SharedMemory<GateSums>();
   auto* const tile = reinterpret_cast<Published<Value>*>(
-      slots + run.split.slices * kUnitsOfBlock * ForwardStride(padded));
-  const int published = kUnitsOfBlock * padded;  // by a block, of a step
+      slots + run.split.slices * kUnitsOfBlock * ForwardStride(tile_rows));
+  const int published = kUnitsOfBlock * tile_rows;  // by a block, of a step
   const auto place = [&](int n) {
-    return tile + (warp / Op::kVector * padded + n) * Op::kVector + warp % Op::kVector;
+    return tile + (warp / Op::kVector * tile_rows + n) * Op::kVector + warp % Op::kVector;
+  };
+  const bool eventful = shape.lengths || shape.zoneout_c.keep || shape.zoneout_h.keep;
+  const int vectors = blocks * (kUnitsOfBlock / Op::kVector);
+  const int filled = 4 * ItemsOfForward(vectors);  // vectors of a step
+  const auto exchange = [&](int slot) {
+    return run.exchange + int64_t{slot} * filled * tile_rows * Op::kVector;
   };
   const auto publish = [&](int slot) {
-    Publish(run.exchange + (int64_t{slot} * blocks + block) * published, tile,
-            published / Op::kVector);
+    Publish(exchange(slot) + block * published, tile, published / Op::kVector);
+    if (block + 1 < blocks) return;
+    auto* const rest = reinterpret_cast<device::Words*>(exchange(slot)) + vectors * tile_rows;
+    for (int i = device::ThreadIndex(); i < (filled - vectors) * tile_rows;
+         i += device::ThreadCount()) {
+      device::StoreRelaxed(rest + i, {});
+    }
   };
 
-  const Product product(run.wh, H, run.split);
+  const Product product(run.weights, run.split, tile_rows);
   ForwardUnit<kRows, true> unit(shape, owns ? j : H - 1);
   Column<kRows> a[4], c[1], o;
   Held<kRows, float> x[4];
-  float h_before[kRows];
-  Rows rows = shape.RowsOfStep();
-  BNLSTM_UNROLL
-  for (int i = 0; i < kRows; ++i) h_before[i] = 0;
-  rows.Each<kRows>([&](int i, int n) {
-    c[0].Set(i, owns ? run.c[j * stride + n] : 0.0f);
-    h_before[i] = owns ? LoadValue(run.h + j * stride + n) : 0.0f;
-    *place(n) = Op::Round(h_before[i]);
+  float h_before[kRows], weight_c[kRows], weight_h[kRows];
+  auto rows = shape.RowsOfStep<kRows>();
+  rows.All([&](int i, int n) {
+    const bool there = owns && rows.Inside(i, n);
+    c[0].Set(i, there ? run.c[j * stride + n] : 0.0f);
+    h_before[i] = there ? LoadValue(run.h + j * stride + n) : 0.0f;
+    if (n < tile_rows) *place(n) = Op::Round(h_before[i]);
   });
-  const auto load_inputs = [&](int slot) {
+  // All that a step needs besides the product, while that is on its way.
+  const auto load = [&](int slot) {
+    shape.step = first + slot;
+    if (shape.lengths) rows = shape.RowsOfStep<kRows>();
+    if (!owns) return;
+    const int at = j * stride + slot * padded;
     BNLSTM_UNROLL
-    for (int g = 0; g < 4; ++g) {
-      x[g].Load(rows, owns ? run.p + (g * H + j) * stride + slot * padded : nullptr);
+    for (int g = 0; g < 4; ++g) x[g].Load(rows, run.terms, g * gate + at);
+    if (eventful || slot == 0) {
+      rows.All([&](int i, int n) {
+        weight_c[i] = shape.zoneout_c.Weight(rows, i, n, at + n);
+        weight_h[i] = shape.zoneout_h.Weight(rows, i, n, at + n);
+      });
     }
+    unit.LoadStatistics(shape);
   };
-  load_inputs(0);
   device::SyncBlock();
   publish(0);
+  load(0);
 
   for (int slot = 0; slot < steps; ++slot) {
-    const int at = j * stride + slot * padded;
-    shape.step = first + slot;
-    rows = shape.RowsOfStep();
-    if (owns) unit.LoadStatistics(shape);
-    product.Run(run.exchange + int64_t{slot} * blocks * published, blocks * (kUnitsOfBlock / Op::kVector),
-                padded, run.watch, slots);
+    product.Run(exchange(slot), tile_rows, run.watch, slots);
     device::SyncBlock();
     if (owns) {
-      rows.Each<kRows>([&](int i, int n) {
-        const GateSums sums = product.Sum(slots, warp, padded, n);
+      rows.Each([&](int i, int n) {
+        const GateSums sums = product.Sum(slots, warp, tile_rows, n);
         BNLSTM_UNROLL
         for (int g = 0; g < 4; ++g) a[g].Set(i, sums.of[g]);
       });
       unit.MeasureProducts(shape, rows, a);
       unit.Gates(
-          shape, rows, at, a, x, [&](int i, int) { return c[0].Get(i); },
-          [](int, int, int, const auto&) {}, c[0], o);
+          shape, rows, a, [&](int g, int i, int n) { return x[g].Get(i, n); },
+          [&](int i, int) { return c[0].Get(i); }, [&](int i, int) { return weight_c[i]; },
+          [](int, int, int, float) {}, c[0], o);
       unit.MeasureCell(shape, rows, c);
       unit.Hidden(
-          shape, rows, at, c[0], o, [&](int i, int) { return h_before[i]; },
+          shape, rows, c[0], o, [&](int i, int) { return h_before[i]; },
+          [&](int i, int) { return weight_h[i]; },
           [&](int i, int n, float h) {
             h_before[i] = Op::Rounded(h);
-            *place(n) = Op::Round(h);
+            if (n < tile_rows) *place(n) = Op::Round(h);
           });
     }
     device::SyncBlock();
     if (slot + 1 < steps) publish(slot + 1);
 
     // What other blocks do not wait for.
-    if (!owns) continue;
-    const bool inside = slot + 1 < run.here;
-    float* const c_to = (inside ? run.c + (slot + 1) * padded : run.c_there) + j * stride;
-    Value* const h_to = (inside ? run.h + (slot + 1) * padded : run.h_there) + j * stride;
-    rows.Each<kRows>([&](int i, int n) {
-      c_to[n] = c[0].Get(i);
-      StoreValue(h_to + n, h_before[i]);
-      if (n >= rows.batch || !run.kept_a) return;
-      BNLSTM_UNROLL
-      for (int g = 0; g < 4; ++g) {
-        const auto kept = unit.Kept(g, a[g].Get(i), x[g].Get(i, n));
-        const int to = g * H * stride + at + n;
-        StoreValue(run.kept_a + to, kept.a);
-        if (run.kept_b) StoreValue(run.kept_b + to, kept.x);
-      }
-    });
-    unit.StoreStatistics(shape);
-    if (slot + 1 < steps) load_inputs(slot + 1);
+    if (owns) {
+      const int at = j * stride + slot * padded;
+      const bool inside = slot + 1 < run.here;
+      const int after = j * stride + (inside ? (slot + 1) * padded : 0);
+      float* const c_to = inside ? run.c : run.c_there;
+      Value* const h_to = inside ? run.h : run.h_there;
+      rows.Each([&](int i, int n) {
+        c_to[after + n] = c[0].Get(i);
+        StoreValue(h_to + (after + n), h_before[i]);
+        if (!rows.Inside(i, n) || !run.kept_a) return;
+        BNLSTM_UNROLL
+        for (int g = 0; g < 4; ++g) {
+          StoreValue(run.kept_a + (g * gate + at + n), unit.Kept(g, a[g].Get(i), x[g].Get(i, n)));
+        }
+      });
+      unit.StoreStatistics(shape);
+    }
+    if (slot + 1 < steps) load(slot + 1);
   }
 }
 

@@ -7,17 +7,18 @@ namespace bnlstm::cuda {
 /// What the warp of a hidden unit does in a step forward (docs/paper.md section 1.1), once the product
 /// of the hidden state is there. Every plan of the forward pass is this, between its own ways to bring
 /// values and to take them away. In the order of the calls; `a` are the products h_{t-1} Wh of the
-/// four gates, `x` the products x_t Wx. `kFast`: for operands rounded to bf16 or TF32, beside which the
-/// errors of one-pass statistics and of fast gates are nothing.
+/// four gates. What comes of the inputs, `gammaX BN(x_t Wx) + b` or with norm 'none' x_t Wx alone, is
+/// the caller's term. `kFast`: for operands rounded to bf16 or TF32, beside which the errors of one-pass
+/// statistics and of fast gates are nothing.
 template <int kRows, bool kFast>
 class ForwardUnit {
  public:
+  using RowsOfStep = Rows<kRows>;
   using Products = Column<kRows>[4];
-  using Inputs = Held<kRows, float>[4];
 
   /// Reads the parameters.
-  __device__ ForwardUnit(const StepShape& shape, int64_t unit)
-      : j_(unit),
+  __device__ __forceinline__ ForwardUnit(const StepShape& shape, int64_t unit)
+      : j_(static_cast<int>(unit)),
         none_(shape.norm == Norm::kNone),
         measures_(shape.norm == Norm::kMeasure),
         by_row_(kRows == 0 && shape.norm == Norm::kTableByRow) {
@@ -25,8 +26,7 @@ class ForwardUnit {
     BNLSTM_UNROLL
     for (int g = 0; g < 4; ++g) {
       gamma_h_[g] = none_ ? 1.0f : shape.parameters.gamma_h[g * H + j_];
-      gamma_x_[g] = none_ ? 1.0f : shape.parameters.gamma_x[g * H + j_];
-      bias_[g] = shape.parameters.bias[g * H + j_];
+      bias_[g] = none_ ? shape.parameters.bias[g * H + j_] : 0.0f;
     }
     gamma_c_ = none_ ? 1.0f : shape.parameters.gamma_c[j_];
     beta_c_ = shape.parameters.beta_c ? shape.parameters.beta_c[j_] : 0.0f;
@@ -34,60 +34,56 @@ class ForwardUnit {
 
   /// Reads what is known of the step's statistics before it runs.
   __device__ __forceinline__ void LoadStatistics(const StepShape& shape) {
-    if (measures_) {
-      // Measured when the run began.
-      input_.Load(shape.Input(j_), shape.tables.InputRow(shape.step));
-    } else if (shape.norm == Norm::kTable) {
-      const int64_t row = shape.tables.Row(shape.step, 0);
-      recurrent_.Load(shape.Recurrent(j_), row);
-      input_.Load(shape.Input(j_), shape.tables.InputRow(row));
-      cell_.Load(shape.Cell(j_), row);
-    }
+    if (shape.norm != Norm::kTable) return;
+    const int row = shape.tables.Row(shape.step, 0);
+    recurrent_.Load(shape.Recurrent(j_), row);
+    cell_.Load(shape.Cell(j_), row);
   }
 
-  __device__ __forceinline__ void MeasureProducts(const StepShape& shape, const Rows& rows,
+  /// Statistics of the products.
+  __device__ __forceinline__ void MeasureProducts(const StepShape& shape, const RowsOfStep& rows,
                                                   const Products& a) {
-    if (!measures_) return;
-    MeasureColumns(rows, a, recurrent_.mean, var_);
-    BNLSTM_UNROLL
-    for (int g = 0; g < 4; ++g) recurrent_.r[g] = InverseRoot(var_[g], shape.eps);
+    if (measures_) {
+      MeasureColumns(rows, a, recurrent_.mean, var_);
+      BNLSTM_UNROLL
+      for (int g = 0; g < 4; ++g) recurrent_.r[g] = var_[g];
+    }
+    if (none_ || by_row_) return;
+    recurrent_.Invert(shape.eps);
+    if (!measures_) cell_.Invert(shape.eps);
   }
 
-  /// c of the rows of the lane, after zoneout, and the output gate. `previous(i, n)`: c before;
-  /// `keep(i, n, g, a, x)` is given what backward wants of each gate.
-  template <class Previous, class Keep>
-  __device__ __forceinline__ void Gates(const StepShape& shape, const Rows& rows, int64_t at,
-                                        const Products& a, const Inputs& x,
-                                        const Previous& previous, const Keep& keep,
-                                        Column<kRows>& c, Column<kRows>& o) {
-    rows.Each<kRows>([&](int i, int n) {
-      if (n >= rows.batch) {
-        c.Set(i, 0);
-        o.Set(i, 0);
-        return;
-      }
+  /// c of the rows of the lane, after zoneout, and the output gate; zeros in the padding.
+  /// `term(g, i, n)`: of the inputs; `previous(i, n)`: c before; `weight(i, n)`: of zoneout;
+  /// `keep(i, n, g, kept)` is given what backward wants of each gate's product.
+  template <class Term, class Previous, class Weight, class Keep>
+  __device__ __forceinline__ void Gates(const StepShape& shape, const RowsOfStep& rows,
+                                        const Products& a, const Term& term,
+                                        const Previous& previous, const Weight& weight,
+                                        const Keep& keep, Column<kRows>& c, Column<kRows>& o) {
+    rows.All([&](int i, int n) {
       if (by_row_) {
-        const int64_t row = shape.tables.Row(shape.step, n);
+        const int row = RowOf(shape, rows, n);
         recurrent_.Load(shape.Recurrent(j_), row);
-        input_.Load(shape.Input(j_), shape.tables.InputRow(row));
+        recurrent_.Invert(shape.eps);
       }
       float pre[4];
       BNLSTM_UNROLL
       for (int g = 0; g < 4; ++g) {
-        const Pair kept = Kept(g, a[g].Get(i), x[g].Get(i, n));
+        const float x = term(g, i, n), kept = Kept(g, a[g].Get(i), x);
         keep(i, n, g, kept);
-        pre[g] = none_ ? kept.a + bias_[g]
-                       : fmaf(kept.a, gamma_h_[g], fmaf(kept.x, gamma_x_[g], bias_[g]));
+        pre[g] = fmaf(kept, gamma_h_[g], none_ ? bias_[g] : x);
       }
-      const float before = previous(i, n);
-      const float next = fmaf(Gate<kFast>::Sigmoid(pre[0]), before,
-                              Gate<kFast>::Sigmoid(pre[1]) * Gate<kFast>::Tanh(pre[3]));
-      c.Set(i, Settle(shape.zoneout_c, rows, n, at + n, before, next));
-      o.Set(i, Gate<kFast>::Sigmoid(pre[2]));
+      const float before = previous(i, n), input = Gate<kFast>::Sigmoid(pre[1]);
+      const float next =
+          fmaf(Gate<kFast>::Sigmoid(pre[0]), before, input * Gate<kFast>::Tanh(pre[3]));
+      const bool inside = rows.Inside(i, n);
+      c.Set(i, inside ? Settle(weight(i, n), before, next) : 0.0f);
+      o.Set(i, inside ? Gate<kFast>::Sigmoid(pre[2]) : 0.0f);
     });
   }
 
-  __device__ __forceinline__ void MeasureCell(const StepShape& shape, const Rows& rows,
+  __device__ __forceinline__ void MeasureCell(const StepShape& shape, const RowsOfStep& rows,
                                               const Column<kRows> (&c)[1]) {
     if (!measures_) return;
     float var[1];
@@ -97,16 +93,19 @@ class ForwardUnit {
   }
 
   /// h of the rows of the lane: `set(i, n, h)`, zeros in the padding. `previous(i, n)`: h before.
-  template <class Previous, class Set>
-  __device__ __forceinline__ void Hidden(const StepShape& shape, const Rows& rows, int64_t at,
+  template <class Previous, class Weight, class Set>
+  __device__ __forceinline__ void Hidden(const StepShape& shape, const RowsOfStep& rows,
                                          const Column<kRows>& c, const Column<kRows>& o,
-                                         const Previous& previous, const Set& set) {
-    rows.Each<kRows>([&](int i, int n) {
-      if (n >= rows.batch) return set(i, n, 0.0f);
-      if (by_row_) cell_.Load(shape.Cell(j_), shape.tables.Row(shape.step, n));
-      const float z = none_ ? c.Get(i) + beta_c_ : fmaf(cell_.Hat(0, c.Get(i)), gamma_c_, beta_c_);
+                                         const Previous& previous, const Weight& weight,
+                                         const Set& set) {
+    rows.All([&](int i, int n) {
+      if (by_row_) {
+        cell_.Load(shape.Cell(j_), RowOf(shape, rows, n));
+        cell_.Invert(shape.eps);
+      }
+      const float z = fmaf(cell_.Hat(0, c.Get(i)), gamma_c_, beta_c_);
       const float next = o.Get(i) * Gate<kFast>::Tanh(z);
-      set(i, n, Settle(shape.zoneout_h, rows, n, at + n, previous(i, n), next));
+      set(i, n, rows.Inside(i, n) ? Settle(weight(i, n), previous(i, n), next) : 0.0f);
     });
   }
 
@@ -124,34 +123,68 @@ class ForwardUnit {
     shape.tables.cell_var[shape.step * H + j_] = cell_var_;
   }
 
-  /// What backward wants of a gate's products: both normalised; without norm their sum, as `a`.
-  struct Pair {
-    float a, x;
-  };
-  __device__ __forceinline__ Pair Kept(int g, float a, float x) const {
-    if (none_) return {a + x, 0};
-    return {recurrent_.Hat(g, a), input_.Hat(g, x)};
+  /// What backward wants of a gate's product: normalised; with norm 'none' the sum of both products.
+  __device__ __forceinline__ float Kept(int g, float a, float x) const {
+    const float hat = recurrent_.Hat(g, a);
+    return none_ ? hat + x : hat;
   }
 
  private:
+  __device__ int RowOf(const StepShape& shape, const RowsOfStep& rows, int n) const {
+    return shape.tables.Row(shape.step, n < rows.batch ? n : 0);
+  }
+
   template <int kColumns>
-  __device__ __forceinline__ static void MeasureColumns(const Rows& rows,
+  __device__ __forceinline__ static void MeasureColumns(const RowsOfStep& rows,
                                                         const Column<kRows> (&columns)[kColumns],
                                                         float (&mean)[kColumns],
                                                         float (&var)[kColumns]) {
     if constexpr (kFast) {
-      MeasureOnce<kRows>(rows, columns, mean, var);
+      MeasureOnce(rows, columns, mean, var);
     } else {
-      Measure<kRows>(rows, columns, mean, var);
+      Measure(rows, columns, mean, var);
     }
   }
 
-  int64_t j_;
+  int j_;
   bool none_, measures_, by_row_;
-  float gamma_h_[4], gamma_x_[4], bias_[4], gamma_c_, beta_c_;
-  Normalizer<4> recurrent_, input_;
+  float gamma_h_[4], bias_[4], gamma_c_, beta_c_;
+  Normalizer<4> recurrent_;
   Normalizer<1> cell_;
   float var_[4] = {}, cell_var_ = 0;
+};
+
+/// The same for the inputs' products of `kColumns` columns, `apart` from one another: their statistics
+/// are known before the step.
+template <int kColumns>
+class InputColumns {
+ public:
+  __device__ __forceinline__ InputColumns(const StepShape& shape, int64_t column, int64_t apart)
+      : table_{shape.tables.input_mean, shape.tables.input_var, 4 * static_cast<int>(shape.hidden),
+               static_cast<int>(column), static_cast<int>(apart)},
+        none_(shape.norm == Norm::kNone) {
+    BNLSTM_UNROLL
+    for (int k = 0; k < kColumns; ++k) {
+      gamma_[k] = none_ ? 1.0f : shape.parameters.gamma_x[column + k * apart];
+      bias_[k] = none_ ? 0.0f : shape.parameters.bias[column + k * apart];
+    }
+  }
+  /// `row` of the tables of all statistics.
+  __device__ __forceinline__ void Load(const StepShape& shape, int row) {
+    if (none_) return;
+    norm_.Load(table_, shape.tables.InputRow(row));
+    norm_.Invert(shape.eps);
+  }
+  __device__ __forceinline__ float Hat(int k, float x) const { return norm_.Hat(k, x); }
+  __device__ __forceinline__ float Term(int k, float x) const {
+    return none_ ? x : fmaf(Hat(k, x), gamma_[k], bias_[k]);
+  }
+
+ private:
+  const UnitTable table_;
+  const bool none_;
+  float gamma_[kColumns], bias_[kColumns];
+  Normalizer<kColumns> norm_;
 };
 
 /// One step of the plan `steps`. Columns of `a` lie `shape.padded` apart, all others `shape.stride`.
@@ -172,7 +205,7 @@ struct ForwardStep {
 template <int kRows, class Value>
 __device__ inline void StepForward(const ForwardStep<Value>& u, int64_t j) {
   const StepShape& shape = u.shape;
-  const Rows rows = shape.RowsOfStep();
+  const auto rows = shape.RowsOfStep<kRows>();
   const int64_t H = shape.hidden, at = j * shape.stride;
   Column<kRows> a[4], c[1], o;
   Held<kRows, float> x[4], c_before;
@@ -181,29 +214,43 @@ __device__ inline void StepForward(const ForwardStep<Value>& u, int64_t j) {
   for (int g = 0; g < 4; ++g) {
     float* const from_a = u.a + (g * H + j) * shape.padded;
     a[g].Place(from_a);
-    if constexpr (kRows > 0) rows.Each<kRows>([&](int i, int n) { a[g].Set(i, from_a[n]); });
-    x[g].Load(rows, u.p + (g * H + j) * shape.stride);
+    if constexpr (kRows > 0) rows.Each([&](int i, int n) { a[g].Set(i, from_a[n]); });
+    x[g].Load(rows, u.p, (g * H + j) * shape.stride);
   }
   c[0].Place(u.c + at);
   o.Place(u.a + (2 * H + j) * shape.padded);  // where its product was
-  c_before.Load(rows, u.c_before + at);
-  const bool wants_h_before = shape.lengths || shape.zoneout_h.rate != 0;
-  h_before.Load(rows, wants_h_before ? u.h_before + at : nullptr);
+  c_before.Load(rows, u.c_before, at);
+  if (shape.lengths || shape.zoneout_h.rate != 0) {
+    h_before.Load(rows, u.h_before, at);
+  }
   ForwardUnit<kRows, false> unit(shape, j);
   unit.LoadStatistics(shape);
+  InputColumns<4> input(shape, j, H);
+  const bool by_row = kRows == 0 && shape.norm == Norm::kTableByRow;
+  if (!by_row) input.Load(shape, shape.tables.Row(shape.step, 0));
 
   unit.MeasureProducts(shape, rows, a);
-  const auto keep = [&](int, int n, int g, const auto& kept) {
-    const int64_t to = (g * H + j) * shape.stride + n;
-    if (u.kept_a) StoreValue(u.kept_a + to, kept.a);
-    if (u.kept_b) StoreValue(u.kept_b + to, kept.x);
-  };
   unit.Gates(
-      shape, rows, at, a, x, [&](int i, int n) { return c_before.Get(i, n); }, keep, c[0], o);
+      shape, rows, a,
+      [&](int g, int i, int n) {
+        if (by_row && g == 0) input.Load(shape, shape.tables.Row(shape.step, n < rows.batch ? n : 0));
+        return input.Term(g, x[g].Get(i, n));
+      },
+      [&](int i, int n) { return c_before.Get(i, n); },
+      [&](int i, int n) { return shape.zoneout_c.Weight(rows, i, n, at + n); },
+      [&](int i, int n, int g, float kept) {
+        if (!rows.Inside(i, n)) return;
+        const int64_t to = (g * H + j) * shape.stride + n;
+        if (u.kept_a) StoreValue(u.kept_a + to, kept);
+        if (u.kept_b) StoreValue(u.kept_b + to, input.Hat(g, x[g].Get(i, n)));
+      },
+      c[0], o);
   unit.MeasureCell(shape, rows, c);
   unit.Hidden(
-      shape, rows, at, c[0], o, [&](int i, int n) { return h_before.Get(i, n); },
+      shape, rows, c[0], o, [&](int i, int n) { return h_before.Get(i, n); },
+      [&](int i, int n) { return shape.zoneout_h.Weight(rows, i, n, at + n); },
       [&](int i, int n, float h) {
+        if (n >= rows.padded) return;
         if constexpr (kRows > 0) u.c[at + n] = c[0].Get(i);
         StoreValue(u.h + at + n, h);
       });

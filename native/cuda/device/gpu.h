@@ -81,18 +81,33 @@ __device__ inline float Reciprocal(float x) {
 }
 __device__ inline float InverseSquareRoot(float x) { return rsqrtf(x); }
 
+// One access of 128 bits each, not four of 32 (PTX ISA 8.3, memory consistency model: scalar b128).
 __device__ inline Words LoadRelaxed(const void* from) {
   Words v;
-  asm volatile("ld.relaxed.gpu.global.v4.u32 {%0,%1,%2,%3}, [%4];"
-               : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
-               : "l"(from)
-               : "memory");
+  asm volatile(
+      "{ .reg .b128 q; .reg .b64 l, h; ld.relaxed.gpu.global.b128 q, [%4]; mov.b128 {l, h}, q;"
+      " mov.b64 {%0, %1}, l; mov.b64 {%2, %3}, h; }"
+      : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
+      : "l"(from)
+      : "memory");
   return v;
 }
+__device__ inline void LoadRelaxedIf(bool condition, const void* from, Words& v) {
+  asm volatile(
+      "{ .reg .b128 q; .reg .b64 l, h; .reg .pred p; setp.ne.s32 p, %5, 0;"
+      " mov.b64 l, {%0, %1}; mov.b64 h, {%2, %3}; mov.b128 q, {l, h};"
+      " @p ld.relaxed.gpu.global.b128 q, [%4];"
+      " mov.b128 {l, h}, q; mov.b64 {%0, %1}, l; mov.b64 {%2, %3}, h; }"
+      : "+r"(v.x), "+r"(v.y), "+r"(v.z), "+r"(v.w)
+      : "l"(from), "r"(static_cast<int>(condition))
+      : "memory");
+}
 __device__ inline void StoreRelaxed(void* to, const Words& v) {
-  asm volatile("st.relaxed.gpu.global.v4.u32 [%0], {%1,%2,%3,%4};" ::"l"(to), "r"(v.x), "r"(v.y),
-               "r"(v.z), "r"(v.w)
-               : "memory");
+  asm volatile(
+      "{ .reg .b128 q; .reg .b64 l, h; mov.b64 l, {%1, %2}; mov.b64 h, {%3, %4};"
+      " mov.b128 q, {l, h}; st.relaxed.gpu.global.b128 [%0], q; }" ::"l"(to),
+      "r"(v.x), "r"(v.y), "r"(v.z), "r"(v.w)
+      : "memory");
 }
 __device__ inline int LoadFlag(const int* from) {
   int flag;

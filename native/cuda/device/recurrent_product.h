@@ -7,91 +7,133 @@ namespace bnlstm::cuda {
 
 // The products of the persistent kernels (cuda/split.h says who does what): the weights stay, and what
 // the blocks publish goes from the exchange to registers and into the tensor cores, without a stop in
-// shared memory. What is the order of k does not matter as long as weights have the same, so a lane
-// takes 16 bytes of neighbours at a time.
+// shared memory. The order of k does not matter as long as weights have the same, so a lane takes 16
+// bytes of neighbours at a time. Rows are filled up to tiles, and vectors to whole items: no load
+// depends on its lane.
 
 __device__ inline int Least(int a, int b) { return a < b ? a : b; }
+
+/// The share of a warp.
+struct Share {
+  int slice, first_item, items;  // of k
+  int first, end;                // tiles of the batch
+
+  __device__ __forceinline__ Share(const Split& split, int all_items, int rows)
+      : slice(device::Warp() % split.slices),
+        first_item(slice * split.items),
+        items(Least(split.items, all_items - first_item)),
+        first(device::Warp() / split.slices * split.tiles),
+        end(Least(first + split.tiles, rows / kTileRows)) {}
+};
+
+/// Reads what is published, item by item within tile by tile, with kAhead items on their way; of each
+/// the lane's two vectors of the tile.
+template <int kItems, int kAhead>
+class Reader {
+  static_assert(kItems % kAhead == 0);
+  using Words = device::Words;
+
+ public:
+  /// `from`: of the lane, of the first item and row 0; items lie `apart` vectors apart.
+  __device__ __forceinline__ Reader(const void* from, int apart, const Share& share,
+                                    const Watch& watch)
+      : from_(static_cast<const Words*>(from)),
+        apart_(apart),
+        share_(share),
+        watch_(watch),
+        next_(from_ + share.first * kTileRows) {
+    BNLSTM_UNROLL
+    for (int item = 0; item < kAhead; ++item) Ask(item, share.first);
+  }
+  /// Waits for the vectors of an item. `Next` asks for others in their place.
+  __device__ __forceinline__ const Words (&Get(int item, int tile))[2] {
+    Words(&mine)[2] = ahead_[item % kAhead];
+    if (AnyMissing(mine)) {
+      Patience patience(watch_);
+      do {
+        Load(from_ + item * apart_ + tile * kTileRows, mine);
+      } while (AnyMissing(mine) && !patience.Ends());
+    }
+    return mine;
+  }
+  __device__ __forceinline__ void Next(int item, int tile) {
+    if (item + kAhead == kItems) next_ = from_ + (tile + 1) * kTileRows;
+    Ask((item + kAhead) % kItems, item + kAhead < kItems ? tile : tile + 1);
+  }
+
+ private:
+  __device__ __forceinline__ void Ask(int item, int tile) {
+    const bool wanted = item < share_.items && tile < share_.end;
+    Words(&into)[2] = ahead_[item % kAhead];
+    device::LoadRelaxedIf(wanted, next_, into[0]);
+    device::LoadRelaxedIf(wanted, next_ + kTileRows / 2, into[1]);
+    next_ += apart_;
+  }
+  __device__ __forceinline__ static void Load(const Words* from, Words (&into)[2]) {
+    into[0] = device::LoadRelaxed(from);
+    into[1] = device::LoadRelaxed(from + kTileRows / 2);
+  }
+
+  const Words* const from_;
+  const int apart_;
+  const Share& share_;
+  const Watch& watch_;
+  const Words* next_;
+  Words ahead_[kAhead][2] = {};
+};
 
 struct alignas(16) GateSums {
   float of[4];
 };
 
 /// h Wh: 32 columns (f, i, o and g of eight units) are the rows of the tensor cores' left operand, the
-/// batch their columns, so that a batch of any size wastes little. Lane 4g + t has all four gates of
-/// unit g.
-template <class Value, int kItems, int kTiles>
+/// batch their columns. Lane 4g + t has all four gates of unit g.
+template <class Value, int kItems>
 class ForwardProduct {
+  static constexpr int kAhead = kItems % 4 == 0 ? 4 : kItems / 2;
   using Op = Operand<Value>;
   using Words = device::Words;
-  static constexpr int kAhead = kItems > 4 ? 2 : 4;    // items on their way
-  static_assert(kItems % kAhead == 0);
 
  public:
-  /// `wh` [hidden][4 hidden]; zeros beyond.
-  __device__ __forceinline__ ForwardProduct(const Value* wh, int64_t hidden, const Split& split)
-      : split_(split) {
-    const int64_t unit = device::BlockIndex() * kUnitsOfBlock + device::Lane() / 4;
+  /// `weights` [4 gates][units][vectors of k], as PackForward has left them.
+  __device__ __forceinline__ ForwardProduct(const void* weights, const Split& split, int rows)
+      : share_(split, ItemsOfForward(Vectors()), rows), slices_(split.slices) {
+    const int units = static_cast<int>(device::BlockCount()) * kUnitsOfBlock;
+    const int vectors = Vectors();
+    const int unit = static_cast<int>(device::BlockIndex()) * kUnitsOfBlock + device::Lane() / 4;
+    const auto* const from = static_cast<const Words*>(weights);
     BNLSTM_UNROLL
     for (int item = 0; item < kItems; ++item) {
-      const int64_t k = int64_t{Vector(item)} * Op::kVector;
+      const bool inside = item < share_.items && Vector(item) < vectors;
       BNLSTM_UNROLL
       for (int gate = 0; gate < 4; ++gate) {
-        const auto get = [&](int e) -> Value {
-          const bool inside = item < split.items && k + e < hidden && unit < hidden;
-          return inside ? wh[(k + e) * 4 * hidden + gate * hidden + unit] : Value{};
-        };
-        BNLSTM_UNROLL
-        for (int w = 0; w < 4; ++w) {
-          weights_[item][w / 2][gate / 2][w % 2 * 2 + gate % 2] = Op::Word(w, get);
-        }
+        Words w = {};
+        if (inside) w = from[(gate * units + unit) * vectors + Vector(item)];
+        uint32_t(&to)[2][2][4] = weights_[item];
+        to[0][gate / 2][gate % 2] = w.x;
+        to[0][gate / 2][2 + gate % 2] = w.y;
+        to[1][gate / 2][gate % 2] = w.z;
+        to[1][gate / 2][2 + gate % 2] = w.w;
       }
     }
   }
 
   /// Leaves the sums of the warp's slice in `slots` [slices][units][stride]. `from`: what has been or
-  /// will be published, [vectors][padded rows][kVector].
-  __device__ __forceinline__ void Run(const Published<Value>* from, int vectors, int padded,
-                                      const Watch& watch, GateSums* slots) const {
-    const int lane = device::Lane(), g = lane / 4, t = lane % 4;
-    const int slice = device::Warp() % split_.slices;
-    const int begin = device::Warp() / split_.slices * split_.tiles * 8 + g;
-    const int rows = Least(begin + split_.tiles * 8, padded);  // the lane's end before them
-    const int there = Least(split_.items, (vectors - Vector(0) + 3) / 4);  // items of the lane
-    const int step = 4 * padded;  // from item to item
-    const Words* const first = reinterpret_cast<const Words*>(from) + Vector(0) * padded;
-    Words v[kAhead][kTiles];
-    const auto load = [&](const Words* at, bool inside, int row, Words(&into)[kTiles]) {
+  /// will be published, [vectors, whole items][rows][kVector].
+  __device__ __forceinline__ void Run(const Published<Value>* from, int rows, const Watch& watch,
+                                      GateSums* slots) const {
+    const int g = device::Lane() / 4, t = device::Lane() % 4;
+    Reader<kItems, kAhead> reader(from + (Vector(0) * rows + g) * Op::kVector, 4 * rows, share_, watch);
+    GateSums* const to =
+        slots + (share_.slice * kUnitsOfBlock + g) * ForwardStride(rows) + 2 * t;
+    for (int tile = share_.first; tile < share_.end; ++tile) {
+      float sums[2][2][4] = {};  // of f and i, of o and g; of the tile's halves
       BNLSTM_UNROLL
-      for (int n = 0; n < kTiles; ++n) {
-        into[n] = {};
-        if (inside && row + 8 * n < rows) into[n] = device::LoadRelaxed(at + 8 * n);
-      }
-    };
-    const Words* ahead = first + begin;
-    BNLSTM_UNROLL
-    for (int item = 0; item < kAhead; ++item, ahead += step) {
-      load(ahead, item < there, begin, v[item]);
-    }
-    for (int row = begin; row < rows; row += 8 * kTiles) {
-      float sums[2][kTiles][4] = {};
-      const Words* at = first + row;
-      BNLSTM_UNROLL
-      for (int item = 0; item < kItems; ++item, at += step) {
-        Words(&mine)[kTiles] = v[item % kAhead];
-        if (item < split_.items) {
-          for (Patience patience(watch);;) {
-            bool missing = false;
-            BNLSTM_UNROLL
-            for (int n = 0; n < kTiles; ++n) {
-              if (!Missing<Value>(mine[n])) continue;
-              missing = true;
-              mine[n] = device::LoadRelaxed(at + 8 * n);
-            }
-            if (!missing || patience.Ends()) break;
-          }
+      for (int item = 0; item < kItems; ++item) {
+        if (item < share_.items) {
+          const Words(&mine)[2] = reader.Get(item, tile);
           BNLSTM_UNROLL
-          for (int n = 0; n < kTiles; ++n) {
-            if (row - g + 8 * n >= rows - g) continue;  // the same for all lanes
+          for (int n = 0; n < 2; ++n) {
             const uint32_t b[2][2] = {{mine[n].x, mine[n].y}, {mine[n].z, mine[n].w}};
             BNLSTM_UNROLL
             for (int half = 0; half < 2; ++half) {
@@ -100,153 +142,136 @@ class ForwardProduct {
             }
           }
         }
-        if (item + kAhead == kItems) ahead = first + row + 8 * kTiles;
-        const int next_row = item + kAhead < kItems ? row : row + 8 * kTiles;
-        load(ahead, (item + kAhead) % kItems < there, next_row, mine);
-        ahead += step;
+        reader.Next(item, tile);
       }
       BNLSTM_UNROLL
-      for (int n = 0; n < kTiles; ++n) {
-        if (row - g + 8 * n >= rows - g) continue;
-        BNLSTM_UNROLL
-        for (int i = 0; i < 2; ++i) {
-          slots[(slice * kUnitsOfBlock + g) * ForwardStride(padded) + row - g + 8 * n + 2 * t + i] = {
-              {sums[0][n][i], sums[0][n][2 + i], sums[1][n][i], sums[1][n][2 + i]}};
-        }
+      for (int n = 0; n < 2; ++n) {
+        const float(&fi)[4] = sums[0][n], (&og)[4] = sums[1][n];
+        GateSums* const row = to + tile * kTileRows + n * (kTileRows / 2);
+        row[0] = {{fi[0], fi[2], og[0], og[2]}};
+        row[1] = {{fi[1], fi[3], og[1], og[3]}};
       }
     }
   }
 
   /// The sum over the slices, of one of the block's units.
-  __device__ __forceinline__ GateSums Sum(const GateSums* slots, int unit, int padded,
-                                          int n) const {
-    GateSums sum = slots[unit * ForwardStride(padded) + n];
-    for (int slice = 1; slice < split_.slices; ++slice) {
-      const GateSums more = slots[(slice * kUnitsOfBlock + unit) * ForwardStride(padded) + n];
+  __device__ __forceinline__ GateSums Sum(const GateSums* slots, int unit, int rows, int n) const {
+    GateSums sum = slots[unit * ForwardStride(rows) + n];
+    BNLSTM_UNROLL
+    for (int slice = 1; slice < kWarpsOfBlock; slice *= 2) {
+      if (slice >= slices_) break;
       BNLSTM_UNROLL
-      for (int g = 0; g < 4; ++g) sum.of[g] += more.of[g];
+      for (int each = slice; each < 2 * slice; ++each) {
+        const GateSums more = slots[(each * kUnitsOfBlock + unit) * ForwardStride(rows) + n];
+        BNLSTM_UNROLL
+        for (int g = 0; g < 4; ++g) sum.of[g] += more.of[g];
+      }
     }
     return sum;
   }
 
  private:
+  static __device__ int Vectors() {
+    return static_cast<int>(device::BlockCount()) * (kUnitsOfBlock / Op::kVector);
+  }
   /// Of the lane, along k.
-  __device__ int Vector(int item) const {
-    return (device::Warp() % split_.slices * split_.items + item) * 4 + device::Lane() % 4;
+  __device__ __forceinline__ int Vector(int item) const {
+    return (share_.first_item + item) * 4 + device::Lane() % 4;
   }
 
-  const Split split_;
+  const Share share_;
+  const int slices_;
   uint32_t weights_[kItems][2][2][4];
 };
 
 /// dA Wh^T: the batch is the rows of the left operand, the block's eight units the columns of the right
-/// one, and k runs over the four gates of all units: vectors of [units / kVector][4 gates].
-template <class Value, int kItems, int kTiles>
+/// one, and k runs over the four gates of all units: vectors of [units / kVector][4 gates]. A lane's two
+/// vectors of a tile have rows g and g + 8, each of half of the units, as the fragments of the left
+/// operand have them.
+template <class Value, int kItems, int kAhead>
 class BackwardProduct {
   using Op = Operand<Value>;
   using Words = device::Words;
-  static constexpr int kAhead = kItems > 16 ? 2 : 4;  // items on their way
-  static_assert(kItems % kAhead == 0);
 
  public:
-  __device__ __forceinline__ BackwardProduct(const Value* wh, int64_t hidden, const Split& split)
-      : split_(split) {
-    const int64_t unit = device::BlockIndex() * kUnitsOfBlock + device::Lane() / 4;
-    const int64_t gate = device::Lane() % 4;
+  /// `weights` [units][groups of k][4 gates] vectors, as PackBackward has left them.
+  __device__ __forceinline__ BackwardProduct(const void* weights, const Split& split, int rows)
+      : share_(split, Groups(), rows), slices_(split.slices) {
+    const int unit = static_cast<int>(device::BlockIndex()) * kUnitsOfBlock + device::Lane() / 4;
+    const auto* const from =
+        static_cast<const Words*>(weights) + (unit * Groups() + share_.first_item) * 4 + device::Lane() % 4;
     BNLSTM_UNROLL
     for (int item = 0; item < kItems; ++item) {
-      const int64_t k = int64_t{Group(item)} * Op::kVector;
-      const auto get = [&](int e) -> Value {
-        const bool inside = item < split.items && k + e < hidden && unit < hidden;
-        return inside ? wh[unit * 4 * hidden + gate * hidden + k + e] : Value{};
-      };
-      BNLSTM_UNROLL
-      for (int w = 0; w < 4; ++w) weights_[item][w / 2][w % 2] = Op::Word(w, get);
+      Words w = {};
+      if (item < share_.items) w = from[4 * item];
+      weights_[item][0][0] = w.x;
+      weights_[item][0][1] = w.y;
+      weights_[item][1][0] = w.z;
+      weights_[item][1][1] = w.w;
     }
+  }
+
+  /// Where a block has the value of one of its units, a gate and a row in what it publishes, as the
+  /// fragments want it: [8 / kVector][4 gates][tiles][halves of the units][8] vectors, each of two rows.
+  static __device__ __forceinline__ int Place(int unit, int gate, int n, int rows) {
+    constexpr int kHalf = Op::kVector / 2, kPair = Op::kVector / 4;  // units of a vector, of a word
+    const int u = unit % Op::kVector, high = n / 8 % 2, word = u % kHalf / kPair * 2 + high;
+    const int vector = n / kTileRows * kTileRows + u / kHalf * 8 + n % 8;
+    return ((unit / Op::kVector * 4 + gate) * rows + vector) * Op::kVector + word * kPair +
+           u % kPair;
   }
 
   /// Leaves the sums of the warp's slice in `slots` [slices][units][stride]. `from`
-  /// [groups][4][padded rows][kVector].
-  __device__ __forceinline__ void Run(const Published<Value>* from, int groups, int padded,
-                                      const Watch& watch, float* slots) const {
-    const int lane = device::Lane(), g = lane / 4, t = lane % 4;
-    const int slice = device::Warp() % split_.slices;
-    const int begin = device::Warp() / split_.slices * split_.tiles * 16 + g;
-    const int rows = Least(begin + split_.tiles * 16, padded);  // the lane's end before them
-    const int there = Least(split_.items, groups - Group(0));
-    const int step = 4 * padded;  // from item to item
-    const Words* const first = reinterpret_cast<const Words*>(from) + (Group(0) * 4 + t) * padded;
-    Words v[kAhead][2 * kTiles];
-    const auto load = [&](const Words* at, bool inside, int row, Words(&into)[2 * kTiles]) {
+  /// [groups][4][rows][kVector], with rows as Place has them.
+  __device__ __forceinline__ void Run(const Published<Value>* from, int rows, const Watch& watch,
+                                      float* slots) const {
+    const int g = device::Lane() / 4, t = device::Lane() % 4;
+    const int vector = share_.first_item * 4 + t;
+    Reader<kItems, kAhead> reader(from + (vector * rows + g) * Op::kVector, 4 * rows, share_, watch);
+    float* const to =
+        slots + (share_.slice * kUnitsOfBlock + 2 * t) * BackwardStride(rows) + g;
+    for (int tile = share_.first; tile < share_.end; ++tile) {
+      float sums[2][4] = {};  // of even and odd fragments: two chains of products
       BNLSTM_UNROLL
-      for (int n = 0; n < 2 * kTiles; ++n) {
-        into[n] = {};
-        if (inside && row + 8 * n < rows) into[n] = device::LoadRelaxed(at + 8 * n);
-      }
-    };
-    const Words* ahead = first + begin;
-    BNLSTM_UNROLL
-    for (int item = 0; item < kAhead; ++item, ahead += step) {
-      load(ahead, item < there, begin, v[item]);
-    }
-    for (int row = begin; row < rows; row += 16 * kTiles) {
-      float sums[kTiles][4] = {};
-      const Words* at = first + row;
-      BNLSTM_UNROLL
-      for (int item = 0; item < kItems; ++item, at += step) {
-        Words(&mine)[2 * kTiles] = v[item % kAhead];
-        if (item < split_.items) {
-          for (Patience patience(watch);;) {
-            bool missing = false;
-            BNLSTM_UNROLL
-            for (int n = 0; n < 2 * kTiles; ++n) {
-              if (!Missing<Value>(mine[n])) continue;
-              missing = true;
-              mine[n] = device::LoadRelaxed(at + 8 * n);
-            }
-            if (!missing || patience.Ends()) break;
-          }
+      for (int item = 0; item < kItems; ++item) {
+        if (item < share_.items) {
+          const Words(&mine)[2] = reader.Get(item, tile);
           BNLSTM_UNROLL
-          for (int n = 0; n < kTiles; ++n) {
-            if (row - g + 16 * n >= rows - g) continue;  // the same for all lanes
-            const Words &low = mine[2 * n], &high = mine[2 * n + 1];
-            const uint32_t a[2][4] = {{low.x, high.x, low.y, high.y},
-                                      {low.z, high.z, low.w, high.w}};
-            Op::Multiply(sums[n], a[0], weights_[item][0]);
-            Op::Multiply(sums[n], a[1], weights_[item][1]);
+          for (int half = 0; half < 2; ++half) {
+            const Words& v = mine[half];
+            Op::Multiply(sums[half], {v.x, v.y, v.z, v.w}, weights_[item][half]);
           }
         }
-        if (item + kAhead == kItems) ahead = first + row + 16 * kTiles;
-        const int next_row = item + kAhead < kItems ? row : row + 16 * kTiles;
-        load(ahead, (item + kAhead) % kItems < there, next_row, mine);
-        ahead += step;
+        reader.Next(item, tile);
       }
       BNLSTM_UNROLL
-      for (int n = 0; n < kTiles; ++n) {
-        if (row - g + 16 * n >= rows - g) continue;
-        BNLSTM_UNROLL
-        for (int i = 0; i < 4; ++i) {
-          slots[(slice * kUnitsOfBlock + 2 * t + i % 2) * BackwardStride(padded) + row + 16 * n + i / 2 * 8] =
-              sums[n][i];
-        }
+      for (int i = 0; i < 4; ++i) {
+        to[i % 2 * BackwardStride(rows) + tile * kTileRows + i / 2 * 8] = sums[0][i] + sums[1][i];
       }
     }
   }
 
-  __device__ __forceinline__ float Sum(const float* slots, int unit, int padded, int n) const {
-    float sum = slots[unit * BackwardStride(padded) + n];
-    for (int slice = 1; slice < split_.slices; ++slice) {
-      sum += slots[(slice * kUnitsOfBlock + unit) * BackwardStride(padded) + n];
+  /// The sum over the slices, of one of the block's units.
+  __device__ __forceinline__ float Sum(const float* slots, int unit, int rows, int n) const {
+    float sum = slots[unit * BackwardStride(rows) + n];
+    BNLSTM_UNROLL
+    for (int slice = 1; slice < kWarpsOfBlock; slice *= 2) {
+      if (slice >= slices_) break;
+      BNLSTM_UNROLL
+      for (int each = slice; each < 2 * slice; ++each) {
+        sum += slots[(each * kUnitsOfBlock + unit) * BackwardStride(rows) + n];
+      }
     }
     return sum;
   }
 
  private:
-  __device__ int Group(int item) const {
-    return device::Warp() % split_.slices * split_.items + item;
+  static __device__ int Groups() {
+    return static_cast<int>(device::BlockCount()) * (kUnitsOfBlock / Op::kVector);
   }
 
-  const Split split_;
+  const Share share_;
+  const int slices_;
   uint32_t weights_[kItems][2][2];
 };
 

@@ -14,53 +14,80 @@ __device__ inline float LoadValue(const uint16_t* from) { return FromBf16(*from)
 __device__ inline void StoreValue(float* to, float value) { *to = value; }
 __device__ inline void StoreValue(uint16_t* to, float value) { *to = device::RoundToBf16(value); }
 
-/// Which rows run at a step and which enter its statistics. The same in every lane.
+/// Which rows run at a step and which enter its statistics. With kRows > 0 that is read once, and the
+/// i-th row of the lane has bit i: what follows has no branches.
+template <int kRows>
 struct Rows {
   int batch, padded;       // rows, and rows with those that are zero
   const int32_t* lengths;  // or null: all run
   int step;
   bool ended_count;  // rows that have ended enter the statistics
   int counted_rows = 0, first_counted = 0;
+  float inverse_count;  // 0 where no row counts
+  unsigned inside = 0, running = 0;
 
-  __device__ Rows(int64_t batch_rows, int64_t padded_rows, const int32_t* row_lengths, int64_t s,
-                  bool ended_rows_count)
+  __device__ __forceinline__ Rows(int64_t batch_rows, int64_t padded_rows,
+                                  const int32_t* row_lengths, int64_t s, bool ended_rows_count)
       : batch(static_cast<int>(batch_rows)),
         padded(static_cast<int>(padded_rows)),
         lengths(row_lengths),
         step(static_cast<int>(s)),
         ended_count(ended_rows_count) {
+    BNLSTM_UNROLL
+    for (int i = 0; i < kRows; ++i) {
+      const int n = device::Lane() + i * device::kWarp;
+      const unsigned bit = 1u << i;
+      if (n < batch) inside |= bit;
+      if (n < batch && (!lengths || step < lengths[n])) running |= bit;
+    }
     if (!lengths || ended_count) {
       counted_rows = batch;
-      return;
+    } else {
+      CountRunning();
     }
-    bool found = false;
-    for (int n0 = 0; n0 < batch; n0 += device::kWarp) {
-      const unsigned running = device::Ballot(Runs(n0 + device::Lane()));
-      if (!found && running != 0) {
-        first_counted = n0 + device::FirstBit(running);
-        found = true;
-      }
-      counted_rows += device::PopCount(running);
-    }
-  }
-  __device__ bool Runs(int n) const { return n < batch && (!lengths || step < lengths[n]); }
-  __device__ bool Counts(int n) const { return n < batch && (ended_count || Runs(n)); }
-  __device__ float InverseCount() const {
-    return counted_rows > 0 ? 1.0f / static_cast<float>(counted_rows) : 0.0f;
+    inverse_count = counted_rows > 0 ? 1.0f / static_cast<float>(counted_rows) : 0.0f;
   }
 
-  /// Calls body(i, n) for the i-th row n of the lane, padding too. No collectives in it.
-  template <int kRows, class Body>
-  __device__ __forceinline__ void Each(const Body& body) const {
+  __device__ __forceinline__ bool Inside(int i, int n) const {
+    return kRows > 0 ? (inside >> i & 1) != 0 : n < batch;
+  }
+  __device__ __forceinline__ bool Runs(int i, int n) const {
+    return kRows > 0 ? (running >> i & 1) != 0 : n < batch && (!lengths || step < lengths[n]);
+  }
+  __device__ __forceinline__ bool Counts(int i, int n) const {
+    return ended_count ? Inside(i, n) : Runs(i, n);
+  }
+
+  /// Calls body(i, n) for the i-th row n of the lane, padding too. No collectives in it. With
+  /// kRows > 0 also for rows beyond the padding, which have no memory.
+  template <class Body>
+  __device__ __forceinline__ void All(const Body& body) const {
     if constexpr (kRows > 0) {
       BNLSTM_UNROLL
-      for (int i = 0; i < kRows; ++i) {
-        const int n = device::Lane() + i * device::kWarp;
-        if (n < padded) body(i, n);
-      }
+      for (int i = 0; i < kRows; ++i) body(i, device::Lane() + i * device::kWarp);
     } else {
       int i = 0;
       for (int n = device::Lane(); n < padded; n += device::kWarp) body(i++, n);
+    }
+  }
+  /// The same, but for rows that have no memory.
+  template <class Body>
+  __device__ __forceinline__ void Each(const Body& body) const {
+    All([&](int i, int n) {
+      if (n < padded) body(i, n);
+    });
+  }
+
+ private:
+  __device__ void CountRunning() {
+    bool found = false;
+    for (int i = 0, n0 = 0; n0 < batch; ++i, n0 += device::kWarp) {
+      const unsigned now = device::Ballot(Runs(i, n0 + device::Lane()));
+      if (!found && now != 0) {
+        first_counted = n0 + device::FirstBit(now);
+        found = true;
+      }
+      counted_rows += device::PopCount(now);
     }
   }
 };
@@ -88,26 +115,32 @@ class Column<0> {
   float* memory_ = nullptr;
 };
 
-/// The lane's values of a column that is only read: all on their way at once, before they are needed.
-/// With kRows 0 they are read where they are needed.
+/// The lane's values of a column that is only read: all on their way at once, before they are needed;
+/// zeros in the padding. With kRows 0 they are read where they are needed.
 template <int kRows, class Value>
 class Held {
  public:
-  /// `from`: the column's padded rows; null: zeros.
-  __device__ __forceinline__ void Load(const Rows& rows, const Value* from) {
-    from_ = from;
+  /// The column's padded rows are `from[at]` and so on. Without a call all are zeros. An `int` index
+  /// makes for shorter code.
+  template <class Index>
+  __device__ __forceinline__ void Load(const Rows<kRows>& rows, const Value* from, Index at) {
     if constexpr (kRows > 0) {
-      rows.Each<kRows>([&](int i, int n) { values_[i] = from ? LoadValue(from + n) : 0.0f; });
+      rows.All([&](int i, int n) {
+        values_[i] = 0;
+        if (rows.Inside(i, n)) values_[i] = from[at + n];
+      });
+    } else {
+      from_ = from + at;
     }
   }
   __device__ __forceinline__ float Get(int i, int n) const {
-    if constexpr (kRows > 0) return values_[i];
+    if constexpr (kRows > 0) return LoadValue(values_ + i);
     return from_ ? LoadValue(from_ + n) : 0.0f;
   }
 
  private:
   const Value* from_ = nullptr;
-  float values_[kRows > 0 ? kRows : 1] = {};
+  Value values_[kRows > 0 ? kRows : 1] = {};  // as they are: a conversion would wait for each
 };
 
 /// Halves the numbers that a lane still adds up, until it has one: lanes that differ in bit `mask` of
@@ -129,12 +162,17 @@ __device__ __forceinline__ void ShareSums(float* part) {
   }
 }
 
+/// How many lanes have each sum at first.
+template <int kCount>
+constexpr int kLanesOfSum = device::kWarp / (kCount > 8 ? 16 : kCount > 4 ? 8 : kCount > 2 ? 4 : kCount);
+
 /// Sums over the lanes of several numbers at once, in every lane, in an order that depends on nothing.
 /// Each is added up by a share of the lanes and then told to all: half of the shuffles that summing
-/// one after the other takes, and a multiprocessor does one shuffle of one warp at a time.
+/// one after the other takes, and a multiprocessor does one shuffle of one warp at a time. Returns the
+/// sum number Lane() / kLanesOfSum, or 0 where there are no so many.
 template <int kCount>
-__device__ __forceinline__ void WarpSums(float (&sums)[kCount]) {
-  constexpr int kWidth = kCount > 8 ? 16 : kCount > 4 ? 8 : kCount > 2 ? 4 : kCount;
+__device__ __forceinline__ float WarpSums(float (&sums)[kCount]) {
+  constexpr int kWidth = device::kWarp / kLanesOfSum<kCount>;
   static_assert(kCount <= 16);
   float part[kWidth];
   BNLSTM_UNROLL
@@ -142,7 +180,24 @@ __device__ __forceinline__ void WarpSums(float (&sums)[kCount]) {
   ShareSums<kWidth, device::kWarp / 2>(part);
   BNLSTM_UNROLL
   for (int k = 0; k < kCount; ++k) {
-    sums[k] = device::ShuffleFrom(part[0], k * (device::kWarp / kWidth));
+    sums[k] = device::ShuffleFrom(part[0], k * kLanesOfSum<kCount>);
+  }
+  return part[0];
+}
+
+/// The first counted row's value of each column, in every lane; 0 if there is none.
+template <int kRows, int kColumns>
+__device__ __forceinline__ void FirstCounted(const Rows<kRows>& rows,
+                                             const Column<kRows> (&columns)[kColumns],
+                                             float (&first)[kColumns]) {
+  BNLSTM_UNROLL
+  for (int k = 0; k < kColumns; ++k) {
+    float mine = 0;
+    rows.Each([&](int i, int n) {
+      if (n == rows.first_counted) mine = columns[k].Get(i);
+    });
+    first[k] = device::ShuffleFrom(mine, rows.first_counted % device::kWarp);
+    if (rows.counted_rows == 0) first[k] = 0;
   }
 }
 
@@ -151,22 +206,16 @@ __device__ __forceinline__ void WarpSums(float (&sums)[kCount]) {
 /// rounding, so that a large mean costs no digits. Equal rows give a variance of exactly 0 and that
 /// row as mean; no row at all gives 0 and 0.
 template <int kRows, int kColumns>
-__device__ __forceinline__ void Measure(const Rows& rows, const Column<kRows> (&columns)[kColumns],
+__device__ __forceinline__ void Measure(const Rows<kRows>& rows,
+                                        const Column<kRows> (&columns)[kColumns],
                                         float (&mean)[kColumns], float (&var)[kColumns]) {
-  const float inverse = rows.InverseCount();
+  const float inverse = rows.inverse_count;
   float base[kColumns], sums[kColumns];
+  FirstCounted(rows, columns, base);
   BNLSTM_UNROLL
-  for (int k = 0; k < kColumns; ++k) {
-    float mine = 0;
-    rows.Each<kRows>([&](int i, int n) {
-      if (n == rows.first_counted) mine = columns[k].Get(i);
-    });
-    base[k] = device::ShuffleFrom(mine, rows.first_counted % device::kWarp);
-    if (rows.counted_rows == 0) base[k] = 0;
-    sums[k] = 0;
-  }
-  rows.Each<kRows>([&](int i, int n) {
-    if (!rows.Counts(n)) return;
+  for (int k = 0; k < kColumns; ++k) sums[k] = 0;
+  rows.Each([&](int i, int n) {
+    if (!rows.Counts(i, n)) return;
     BNLSTM_UNROLL
     for (int k = 0; k < kColumns; ++k) sums[k] += columns[k].Get(i) - base[k];
   });
@@ -177,8 +226,8 @@ __device__ __forceinline__ void Measure(const Rows& rows, const Column<kRows> (&
     mean[k] = base[k] + sums[k] * inverse;
     rest[k] = rest[kColumns + k] = 0;
   }
-  rows.Each<kRows>([&](int i, int n) {
-    if (!rows.Counts(n)) return;
+  rows.Each([&](int i, int n) {
+    if (!rows.Counts(i, n)) return;
     BNLSTM_UNROLL
     for (int k = 0; k < kColumns; ++k) {
       const float d = columns[k].Get(i) - mean[k];
@@ -200,24 +249,16 @@ __device__ __forceinline__ void Measure(const Rows& rows, const Column<kRows> (&
 /// distance from the mean is at most sqrt(rows) deviations, so that the variance loses no more than
 /// rows * 6e-8 of itself, whatever the mean is.
 template <int kRows, int kColumns>
-__device__ __forceinline__ void MeasureOnce(const Rows& rows,
+__device__ __forceinline__ void MeasureOnce(const Rows<kRows>& rows,
                                             const Column<kRows> (&columns)[kColumns],
                                             float (&mean)[kColumns], float (&var)[kColumns]) {
   static_assert(kRows > 0);
-  const float inverse = rows.InverseCount();
   float base[kColumns], sums[2 * kColumns];
-  const int owner = rows.first_counted % device::kWarp;
+  FirstCounted(rows, columns, base);
   BNLSTM_UNROLL
-  for (int k = 0; k < kColumns; ++k) {
-    float mine = 0;
-    rows.Each<kRows>([&](int i, int n) {
-      if (n == rows.first_counted) mine = columns[k].Get(i);
-    });
-    base[k] = rows.counted_rows == 0 ? 0.0f : device::ShuffleFrom(mine, owner);
-    sums[k] = sums[kColumns + k] = 0;
-  }
-  rows.Each<kRows>([&](int i, int n) {
-    const bool counts = rows.Counts(n);
+  for (int k = 0; k < 2 * kColumns; ++k) sums[k] = 0;
+  rows.All([&](int i, int n) {
+    const bool counts = rows.Counts(i, n);
     BNLSTM_UNROLL
     for (int k = 0; k < kColumns; ++k) {
       const float d = counts ? columns[k].Get(i) - base[k] : 0.0f;
@@ -228,8 +269,8 @@ __device__ __forceinline__ void MeasureOnce(const Rows& rows,
   WarpSums(sums);
   BNLSTM_UNROLL
   for (int k = 0; k < kColumns; ++k) {
-    const float shift = sums[k] * inverse;
-    const float spread = fmaf(-shift, shift, sums[kColumns + k] * inverse);
+    const float shift = sums[k] * rows.inverse_count;
+    const float spread = fmaf(-shift, shift, sums[kColumns + k] * rows.inverse_count);
     mean[k] = base[k] + shift;
     var[k] = spread < 0 ? 0 : spread;  // a NaN stays
   }

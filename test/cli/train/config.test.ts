@@ -50,7 +50,7 @@ describe('readConfig', () => {
         lastBatch: 'drop',
         clipNorm: 1,
         accumulate: 1,
-        recompute: false,
+        recompute: 'auto',
         onNaN: 'throw',
         reportEvery: 1,
       },
@@ -75,12 +75,12 @@ describe('readConfig', () => {
       model: { kind: 'lstm', hidden: 5, layers: 2 },
       training: { iterations: 7, batchSize: 3 },
     });
-    const flags = { hidden: '6', epochs: '2', 'no-shuffle': true, recompute: 'auto' };
+    const flags = { hidden: '6', epochs: '2', 'no-shuffle': true, recompute: '25' };
     const config = await readConfig({ file, flags: { ...flags, plan: 'steps' } });
     expect(config.plan).toBe('steps');
     expect(config.model).toMatchObject({ kind: 'lstm', hidden: 6, layers: 2 });
     expect(config.training).toMatchObject({ epochs: 2, batchSize: 3, shuffle: false });
-    expect(config.training).toMatchObject({ recompute: true });
+    expect(config.training).toMatchObject({ recompute: 25 });
     expect(config.training.iterations).toBeUndefined();
     expect(config).not.toHaveProperty('$schema');
   });
@@ -124,8 +124,8 @@ describe('readConfig', () => {
       ': model.dropout: expected a number < 1, got 1',
     ],
     [
-      { ...mnist, training: { recompute: 'all' } },
-      ': training.recompute: expected true or false or a number, got "all"',
+      { ...mnist, training: { recompute: true } },
+      ': training.recompute: expected "auto" or "none" or "inputs" or "all" or a number, got true',
     ],
     [{ ...mnist, plan: 'fast' }, ': plan: expected "auto" or "steps" or "persistent", got "fast"'],
     [{ ...mnist, training: 4 }, ': training: expected an object, got 4'],
