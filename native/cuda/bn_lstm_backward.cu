@@ -90,7 +90,8 @@ struct Backward {
         direction_(op, at, r, context),
         saved_(op, at, r, op.saved.u8()),
         memory_(saved_.recomputes ? scratch.steps : saved_.steps),
-        again_(direction_, memory_, scratch.inputs, choices.forward, scratch.again, false, context) {
+        again_(direction_, memory_, scratch.inputs, choices.forward, scratch.again, false,
+               context) {
     if (saved_.recomputes_inputs) memory_.kept_b = scratch.kept_b;
   }
 

@@ -1,6 +1,5 @@
 // The kernels of the persistent plan, and which instance serves a shape.
 #include "cuda/bn_lstm_persistent.h"
-
 #include "cuda/launch.h"
 #include "cuda/turn.h"
 
@@ -62,8 +61,7 @@ void PackBackward(const Value* wh, int64_t hidden, void* to, const Context& cont
     const int64_t gate = i / kVector % 4, unit = i / (4 * units);
     const int64_t k = i / (4 * kVector) % (units / kVector) * kVector + i % kVector;
     const bool inside = k < H && unit < H;
-    packed[i] =
-        Operand<Value>::Round(inside ? LoadValue(wh + unit * 4 * H + gate * H + k) : 0.0f);
+    packed[i] = Operand<Value>::Round(inside ? LoadValue(wh + unit * 4 * H + gate * H + k) : 0.0f);
   });
 }
 

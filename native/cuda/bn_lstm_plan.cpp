@@ -8,10 +8,16 @@ namespace {
 
 /// What the two passes differ in.
 struct PassShape {
+  int64_t most_bytes;    // of the batch's values of all units, up to which 'auto' takes the plan
   int64_t items, tiles;  // of the whole product
   int few, many;         // items of k of the instances
   size_t (*shared_bytes)(const Split& split, int rows, size_t value_bytes);
 };
+
+// By the times of bench/results/plans-h200-2026-11-27.json: forward the persistent plan was the faster
+// one at all that was measured; backward, where every block reads four times as much, up to 256 units
+// of 64 rows in bf16 and 128 units of 64 rows in TF32, and no longer at 512.
+constexpr int64_t kAnyBytes = INT64_MAX, kMostBackwardBytes = 32 << 10;
 
 int64_t Parts(int64_t n, int64_t parts) { return (n + parts - 1) / parts; }
 
@@ -19,32 +25,38 @@ template <class Value>
 PassShape ForwardShape(int64_t blocks, int64_t batch) {
   const int64_t vectors = blocks * kUnitsOfBlock * static_cast<int64_t>(sizeof(Value)) / 16;
   using Items = ForwardItems<Value>;
-  return {ItemsOfForward(static_cast<int>(vectors)), TileRows(batch) / kTileRows, Items::kFew, Items::kMany, ForwardShared};
+  return {kAnyBytes,
+          ItemsOfForward(static_cast<int>(vectors)),
+          TileRows(batch) / kTileRows,
+          Items::kFew,
+          Items::kMany,
+          ForwardShared};
 }
 template <class Value>
 PassShape BackwardShape(int64_t blocks, int64_t batch) {
   const int64_t groups = blocks * kUnitsOfBlock * static_cast<int64_t>(sizeof(Value)) / 16;
   using Items = BackwardItems<Value>;
-  return {groups, TileRows(batch) / kTileRows, Items::kFew, Items::kMany, BackwardShared};
+  return {kMostBackwardBytes, groups,       TileRows(batch) / kTileRows,
+          Items::kFew,        Items::kMany, BackwardShared};
 }
 
-/// How the warps of a block share the product: so that the longest share is short, with short chains of
-/// products and few sums to add up. False where it does not fit.
-bool Divide(const PassShape& shape, const BnLstmLayout& at, const DeviceFacts& device,
+/// How the warps of a block share the product with an instance of the kernel: so that the longest share
+/// is short, with few sums to add up. False where it does not fit.
+bool Divide(const PassShape& shape, const BnLstmLayout& at, const DeviceFacts& device, int instance,
             PersistentPass* pass) {
   int64_t best = 0;
   for (const int slices : {1, 2, 4, 8}) {
     const int parts = kWarpsOfBlock / slices;
     const Split split{slices, parts, static_cast<int>(Parts(shape.items, slices)),
                       static_cast<int>(Parts(shape.tiles, parts))};
-    const size_t shared =
-        shape.shared_bytes(split, TileRows(at.B), at.value_bytes);
-    if (split.items > shape.many || shared > device.shared_bytes) continue;
-    const int64_t cost = 4 * split.items * split.tiles + 2 * split.items + slices;
+    const size_t shared = shape.shared_bytes(split, TileRows(at.B), at.value_bytes);
+    if (split.items > instance || shared > device.shared_bytes) continue;
+    // Instructions: of an item that is not there one third of those of one that is.
+    const int64_t cost = split.tiles * (instance + 2 * split.items) + 2 * slices;
     if (best != 0 && cost >= best) continue;
     best = cost;
     pass->split = split;
-    pass->items = split.items <= shape.few ? shape.few : shape.many;
+    pass->items = instance;
     pass->shared_bytes = shared;
   }
   return best != 0;
@@ -73,7 +85,8 @@ std::string Fit(const ops::BnLstmOperands& op, const BnLstmLayout& at, const Dev
   if (at.B > kMostRows) {
     return "a batch of " + Number(at.B) + " rows is too large; it holds " + Number(kMostRows);
   }
-  if (!Divide(shape, at, device, pass)) {
+  // The instance for many items spills registers where rows are many.
+  if (!Divide(shape, at, device, shape.few, pass) && !Divide(shape, at, device, shape.many, pass)) {
     return "weights or sums of " + Number(at.H) + " hidden units and " + Number(at.B) +
            " rows do not fit into a multiprocessor";
   }
@@ -94,6 +107,11 @@ BnLstmChoice Choose(const ops::BnLstmOperands& op, const BnLstmLayout& at,
     return choice;
   }
   const std::string why_not = Fit(op, at, device, shape, &choice.pass);
+  const int64_t bytes = at.B * at.H * static_cast<int64_t>(at.value_bytes);
+  if (why_not.empty() && op.plan == Plan::kAuto && bytes > shape.most_bytes) {
+    choice.why = steps + "'persistent' serves it, but was measured slower at this size";
+    return choice;
+  }
   if (why_not.empty()) {
     const Split& split = choice.pass.split;
     choice.persistent = true;
@@ -118,16 +136,15 @@ BnLstmChoice ChooseForward(const ops::BnLstmOperands& op, const DeviceFacts& dev
   const BnLstmLayout at(op);
   const int64_t blocks = Parts(at.H, kUnitsOfBlock);
   return Choose(op, at, device,
-                op.bf16 ? ForwardShape<uint16_t>(blocks, at.B)
-                        : ForwardShape<float>(blocks, at.B));
+                op.bf16 ? ForwardShape<uint16_t>(blocks, at.B) : ForwardShape<float>(blocks, at.B));
 }
 
 BnLstmChoice ChooseBackward(const ops::BnLstmOperands& op, const DeviceFacts& device) {
   const BnLstmLayout at(op);
   const int64_t blocks = Parts(at.H, kUnitsOfBlock);
-  return Choose(op, at, device,
-                op.bf16 ? BackwardShape<uint16_t>(blocks, at.B)
-                        : BackwardShape<float>(blocks, at.B));
+  return Choose(
+      op, at, device,
+      op.bf16 ? BackwardShape<uint16_t>(blocks, at.B) : BackwardShape<float>(blocks, at.B));
 }
 
 size_t PackedBytes(const BnLstmChoice& choice, size_t value_bytes) {
@@ -137,7 +154,8 @@ size_t PackedBytes(const BnLstmChoice& choice, size_t value_bytes) {
 
 size_t ForwardExchangeBytes(const BnLstmChoice& choice, const BnLstmLayout& at) {
   if (!choice.persistent) return 0;
-  const int64_t vectors = choice.pass.blocks * kUnitsOfBlock * static_cast<int64_t>(at.value_bytes) / 16;
+  const int64_t vectors =
+      choice.pass.blocks * kUnitsOfBlock * static_cast<int64_t>(at.value_bytes) / 16;
   return static_cast<size_t>(4 * 16 * ItemsOfForward(static_cast<int>(vectors)) * TileRows(at.B) *
                              at.run);
 }

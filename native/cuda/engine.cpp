@@ -86,8 +86,12 @@ class CudaEngine : public Engine {
     return "cuda:" + std::to_string(queue_->device());
 #endif
   }
-  OpSizes Sizes(const OpArguments& op) const override { return EntryOf(op).sizes(op, queue_->facts()); }
-  OpPlan Plan(const OpArguments& op) const override { return EntryOf(op).plan(op, queue_->facts()); }
+  OpSizes Sizes(const OpArguments& op) const override {
+    return EntryOf(op).sizes(op, queue_->facts());
+  }
+  OpPlan Plan(const OpArguments& op) const override {
+    return EntryOf(op).plan(op, queue_->facts());
+  }
   std::unique_ptr<Executable> Compile(const std::vector<OpArguments>& ops) const override {
     std::vector<Call> calls;
     for (const OpArguments& op : ops) calls.push_back(EntryOf(op).bind(op, queue_->facts()));

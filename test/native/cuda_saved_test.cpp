@@ -13,7 +13,7 @@ namespace {
 /// border. Runs of the emulator have 3 steps; states are those before and after each step.
 size_t Documented(const Shapes& s, const std::string& mode) {
   const int64_t value = s.bf16 ? 2 : 4, rows = Up(s.B, 8);
-  const int64_t run = std::min<int64_t>(3, s.T);
+  const int64_t run = std::max<int64_t>(1, std::min(std::min<int64_t>(3, 512 / rows), s.T));
   const auto matrices = [&](int64_t steps, int64_t columns, int64_t bytes) {
     return Up(Up(steps, run) * rows * columns * s.H * bytes, 64);
   };

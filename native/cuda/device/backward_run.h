@@ -40,12 +40,10 @@ __device__ inline void RunBackward(const BackwardRun<Value>& run) {
   const int block = static_cast<int>(device::BlockIndex()), j = block * kUnitsOfBlock + warp;
   const bool owns = j < H;
   auto* const slots = device::SharedMemory<float>();
-  auto* const tile = reinterpret_cast<Published<Value>*>(
-      slots + run.split.slices * kUnitsOfBlock * BackwardStride(tile_rows));
+  auto* const tile = reinterpret_cast<Published<Value>*>(slots + run.split.slices * kUnitsOfBlock *
+                                                                     BackwardStride(tile_rows));
   const int published = 4 * kUnitsOfBlock * tile_rows;  // by a block, of a step
-  const auto place = [&](int g, int n) {
-    return tile + Product::Place(warp, g, n, tile_rows);
-  };
+  const auto place = [&](int g, int n) { return tile + Product::Place(warp, g, n, tile_rows); };
 
   const bool eventful = shape.lengths || shape.zoneout_c.keep || shape.zoneout_h.keep;
   const Product product(run.weights, run.split, tile_rows);

@@ -76,10 +76,12 @@ class BackwardUnit {
   /// `pass_h(i, n, d)`, `pass_c(i, n, d)` are given what goes to h_{t-1} past the products, and the
   /// gradient of c_{t-1}. `dz` is used up.
   template <class GetH, class GetC, class WeightH, class WeightC, class PassH, class PassC>
-  __device__ __forceinline__ void PreActivations(
-      const StepShape& shape, const RowsOfStep& rows, const Kept& kept, const GetH& get_h,
-      const GetC& get_c, const WeightH& weight_h, const WeightC& weight_c, const PassH& pass_h,
-      const PassC& pass_c, Column<kRows>& dz, Column<kRows> (&d_pre)[4]) {
+  __device__ __forceinline__ void PreActivations(const StepShape& shape, const RowsOfStep& rows,
+                                                 const Kept& kept, const GetH& get_h,
+                                                 const GetC& get_c, const WeightH& weight_h,
+                                                 const WeightC& weight_c, const PassH& pass_h,
+                                                 const PassC& pass_c, Column<kRows>& dz,
+                                                 Column<kRows> (&d_pre)[4]) {
     if (tables_) {
       recurrent_.Invert(shape.eps);
       input_.Invert(shape.eps);
@@ -170,8 +172,7 @@ class BackwardUnit {
 
  private:
   __device__ __forceinline__ float PreActivation(const Kept& kept, int g, int i, int n) const {
-    return fmaf(kept.a[g].Get(i, n), gamma_h_[g],
-                fmaf(kept.x[g].Get(i, n), gamma_x_[g], bias_[g]));
+    return fmaf(kept.a[g].Get(i, n), gamma_h_[g], fmaf(kept.x[g].Get(i, n), gamma_x_[g], bias_[g]));
   }
   __device__ int RowOf(const StepShape& shape, const RowsOfStep& rows, int n) const {
     return shape.tables.Row(shape.step, n < rows.batch ? n : 0);
@@ -248,15 +249,14 @@ __device__ inline void StepBackward(const BackwardStep<Value>& u, int64_t j) {
       pass(u.dc), dz, d_pre);
   sum.Add(unit.SumOfLane());
   sum.Store();
-  unit.Products(shape, rows, kept, d_pre,
-                [&](int i, int n, int g, float da, float db, float d) {
-                  if (n >= rows.padded) return;
-                  const int64_t to = (g * H + j) * shape.stride + n;
-                  const bool inside = rows.Inside(i, n);
-                  StoreValue(u.da + to, inside ? da : 0.0f);
-                  if (u.db) StoreValue(u.db + to, inside ? db : 0.0f);
-                  if (u.dp) u.dp[to] = d;
-                });
+  unit.Products(shape, rows, kept, d_pre, [&](int i, int n, int g, float da, float db, float d) {
+    if (n >= rows.padded) return;
+    const int64_t to = (g * H + j) * shape.stride + n;
+    const bool inside = rows.Inside(i, n);
+    StoreValue(u.da + to, inside ? da : 0.0f);
+    if (u.db) StoreValue(u.db + to, inside ? db : 0.0f);
+    if (u.dp) u.dp[to] = d;
+  });
 }
 
 }  // namespace bnlstm::cuda

@@ -13,12 +13,12 @@ struct ForwardRun {
   StepShape shape;  // of the first step
   int64_t steps;
   const void* weights;  // as PackForward leaves them
-  const float* terms;  // [4H] of the inputs, as ForwardUnit wants them
+  const float* terms;   // [4H] of the inputs, as ForwardUnit wants them
   // Before the first step and after each. The state after step `here - 1` lies at `c_there`.
   float *c, *c_there;
   Value *h, *h_there;
   int64_t here;
-  Value* kept_a;  // for backward, or null
+  Value* kept_a;               // for backward, or null
   Published<Value>* exchange;  // [steps][vectors, whole items][TileRows][kVector], all bits set
   Split split;
   Watch watch;
@@ -37,8 +37,8 @@ __device__ inline void RunForward(const ForwardRun<Value>& run) {
   const int block = static_cast<int>(device::BlockIndex()), j = block * kUnitsOfBlock + warp;
   const bool owns = j < H;  // the last block may have less than eight
   auto* const slots = device::SharedMemory<GateSums>();
-  auto* const tile = reinterpret_cast<Published<Value>*>(
-      slots + run.split.slices * kUnitsOfBlock * ForwardStride(tile_rows));
+  auto* const tile = reinterpret_cast<Published<Value>*>(slots + run.split.slices * kUnitsOfBlock *
+                                                                     ForwardStride(tile_rows));
   const int published = kUnitsOfBlock * tile_rows;  // by a block, of a step
   const auto place = [&](int n) {
     return tile + (warp / Op::kVector * tile_rows + n) * Op::kVector + warp % Op::kVector;

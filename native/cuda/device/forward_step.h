@@ -233,7 +233,8 @@ __device__ inline void StepForward(const ForwardStep<Value>& u, int64_t j) {
   unit.Gates(
       shape, rows, a,
       [&](int g, int i, int n) {
-        if (by_row && g == 0) input.Load(shape, shape.tables.Row(shape.step, n < rows.batch ? n : 0));
+        if (by_row && g == 0)
+          input.Load(shape, shape.tables.Row(shape.step, n < rows.batch ? n : 0));
         return input.Term(g, x[g].Get(i, n));
       },
       [&](int i, int n) { return c_before.Get(i, n); },

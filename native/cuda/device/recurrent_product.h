@@ -123,9 +123,9 @@ class ForwardProduct {
   __device__ __forceinline__ void Run(const Published<Value>* from, int rows, const Watch& watch,
                                       GateSums* slots) const {
     const int g = device::Lane() / 4, t = device::Lane() % 4;
-    Reader<kItems, kAhead> reader(from + (Vector(0) * rows + g) * Op::kVector, 4 * rows, share_, watch);
-    GateSums* const to =
-        slots + (share_.slice * kUnitsOfBlock + g) * ForwardStride(rows) + 2 * t;
+    Reader<kItems, kAhead> reader(from + (Vector(0) * rows + g) * Op::kVector, 4 * rows, share_,
+                                  watch);
+    GateSums* const to = slots + (share_.slice * kUnitsOfBlock + g) * ForwardStride(rows) + 2 * t;
     for (int tile = share_.first; tile < share_.end; ++tile) {
       float sums[2][2][4] = {};  // of f and i, of o and g; of the tile's halves
       BNLSTM_UNROLL
@@ -198,8 +198,8 @@ class BackwardProduct {
   __device__ __forceinline__ BackwardProduct(const void* weights, const Split& split, int rows)
       : share_(split, Groups(), rows), slices_(split.slices) {
     const int unit = static_cast<int>(device::BlockIndex()) * kUnitsOfBlock + device::Lane() / 4;
-    const auto* const from =
-        static_cast<const Words*>(weights) + (unit * Groups() + share_.first_item) * 4 + device::Lane() % 4;
+    const auto* const from = static_cast<const Words*>(weights) +
+                             (unit * Groups() + share_.first_item) * 4 + device::Lane() % 4;
     BNLSTM_UNROLL
     for (int item = 0; item < kItems; ++item) {
       Words w = {};
@@ -227,9 +227,9 @@ class BackwardProduct {
                                       float* slots) const {
     const int g = device::Lane() / 4, t = device::Lane() % 4;
     const int vector = share_.first_item * 4 + t;
-    Reader<kItems, kAhead> reader(from + (vector * rows + g) * Op::kVector, 4 * rows, share_, watch);
-    float* const to =
-        slots + (share_.slice * kUnitsOfBlock + 2 * t) * BackwardStride(rows) + g;
+    Reader<kItems, kAhead> reader(from + (vector * rows + g) * Op::kVector, 4 * rows, share_,
+                                  watch);
+    float* const to = slots + (share_.slice * kUnitsOfBlock + 2 * t) * BackwardStride(rows) + g;
     for (int tile = share_.first; tile < share_.end; ++tile) {
       float sums[2][4] = {};  // of even and odd fragments: two chains of products
       BNLSTM_UNROLL

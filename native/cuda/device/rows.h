@@ -164,7 +164,10 @@ __device__ __forceinline__ void ShareSums(float* part) {
 
 /// How many lanes have each sum at first.
 template <int kCount>
-constexpr int kLanesOfSum = device::kWarp / (kCount > 8 ? 16 : kCount > 4 ? 8 : kCount > 2 ? 4 : kCount);
+constexpr int kLanesOfSum = device::kWarp / (kCount > 8   ? 16
+                                             : kCount > 4 ? 8
+                                             : kCount > 2 ? 4
+                                                          : kCount);
 
 /// Sums over the lanes of several numbers at once, in every lane, in an order that depends on nothing.
 /// Each is added up by a share of the lanes and then told to all: half of the shuffles that summing
