@@ -41,10 +41,12 @@ void WriteStates(const Direction& direction, int64_t r, const RunMemory& states,
     Turn(
         context, H, count * B,
         [=] __device__(int64_t j, int64_t i) {
-          return from.Get(j * stride + i / B * padded + i % B);
+          const StepRow at(i, B);
+          return from.Get(j * stride + at.step * padded + at.row);
         },
         [=] __device__(int64_t j, int64_t i, float value) {
-          to.Set(places.At(s + i / B, i % B) * R * H + r * H + j, value);
+          const StepRow at(i, B);
+          to.Set(places.At(s + at.step, at.row) * R * H + r * H + j, value);
         });
     s += count;
   }

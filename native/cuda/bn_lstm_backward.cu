@@ -183,10 +183,12 @@ struct Backward {
     Turn(
         context_, steps * B, H,
         [=] __device__(int64_t i, int64_t j) {
-          return dy.Get(places.At(begin + i / B, i % B) * R * H + r * H + j);
+          const StepRow at(i, B);
+          return dy.Get(places.At(begin + at.step, at.row) * R * H + r * H + j);
         },
         [=] __device__(int64_t i, int64_t j, float value) {
-          to.Set(j * stride + i / B * padded + i % B, value);
+          const StepRow at(i, B);
+          to.Set(j * stride + at.step * padded + at.row, value);
         });
   }
 

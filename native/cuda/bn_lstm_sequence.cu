@@ -64,21 +64,22 @@ __global__ void TermsKernel(StepShape shape, bool measure, float* p, Value* kept
   const int64_t columns = 4 * shape.hidden, column = item / steps, slot = item % steps;
   if (column >= columns) return;
   shape.step += slot;
+  InputColumns<1> input(shape, column, 0);
   const auto rows = shape.RowsOfStep<kRows>();
   const int64_t at = column * shape.stride + slot * shape.padded;
   Column<kRows> x[1];
   rows.Each([&](int i, int n) { x[0].Set(i, p[at + n]); });
   if (measure) {
     float mean[1], var[1];
-    Measure(rows, x, mean, var);
+    MeasureOnce(rows, x, mean, var);
+    input.Take(mean, var, shape.eps);
     if (device::Lane() == 0) {
       shape.tables.input_mean[shape.step * columns + column] = mean[0];
       shape.tables.input_var[shape.step * columns + column] = var[0];
     }
-    device::SyncWarp();  // the lanes read it below
+  } else {
+    input.Load(shape, shape.tables.Row(shape.step, 0));
   }
-  InputColumns<1> input(shape, column, 0);
-  input.Load(shape, shape.tables.Row(shape.step, 0));
   rows.Each([&](int i, int n) {
     if (kept) StoreValue(kept + at + n, input.Hat(0, x[0].Get(i)));
     p[at + n] = input.Term(0, x[0].Get(i));

@@ -22,6 +22,15 @@ struct Places {
   }
 };
 
+/// Where the i-th row of a run is: rows of a run, and of a batch, are counted in 32 bits, whose division
+/// is several times as fast as that of 64.
+struct StepRow {
+  int64_t step, row;
+
+  __device__ __forceinline__ StepRow(int64_t i, int64_t batch)
+      : step(static_cast<uint32_t>(i) / static_cast<uint32_t>(batch)), row(i - step * batch) {}
+};
+
 /// Memory for what comes in of a run: rows of x [steps][padded][D] where x itself will not do, the
 /// tokens [steps][padded] (-1: none), x Wx [4H] of `runs` runs, f32, and where states are kept by
 /// zoneout, [H] u8 each.

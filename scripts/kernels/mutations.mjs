@@ -115,8 +115,8 @@ export const mutations = [
   {
     name: 'padded rows of the state are not zero',
     file: 'device/forward_step.h',
-    from: 'set(i, n, rows.Inside(i, n) ? Settle(',
-    to: 'set(i, n, true ? Settle(',
+    from: 'previous(i, n), next) : 0.0f);',
+    to: 'previous(i, n), next) : __builtin_nanf(""));',
     tests: lstm,
   },
   {

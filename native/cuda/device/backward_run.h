@@ -50,7 +50,8 @@ __device__ inline void RunBackward(const BackwardRun<Value>& run) {
   BackwardUnit<kRows, Value, true> unit(shape, run.through, owns ? j : H - 1);
   KeptStep<kRows, Value> kept;
   Column<kRows> dz, d_pre[4];
-  float dh[kRows], dc[kRows], weight_c[kRows], weight_h[kRows];
+  float dh[kRows], dc[kRows];
+  Weights<kRows> weight_c, weight_h;
   SumOfUnit sum(run.sums, owns ? j : H - 1);
   auto rows = shape.RowsOfStep<kRows>();
   // All that a step needs besides the product, while that is on its way.
@@ -72,10 +73,8 @@ __device__ inline void RunBackward(const BackwardRun<Value>& run) {
     kept.c.Load(rows, inside ? run.c : run.c_there, inside ? at + padded : j * stride);
     kept.c_before.Load(rows, run.c, at);
     if (eventful || slot == steps - 1) {
-      rows.All([&](int i, int n) {
-        weight_c[i] = shape.zoneout_c.Weight(rows, i, n, at + n);
-        weight_h[i] = shape.zoneout_h.Weight(rows, i, n, at + n);
-      });
+      weight_c.Load(shape.zoneout_c, rows, at);
+      weight_h.Load(shape.zoneout_h, rows, at);
     }
     unit.LoadStatistics(shape);
   };
@@ -93,7 +92,7 @@ __device__ inline void RunBackward(const BackwardRun<Value>& run) {
     if (owns) {
       unit.PreActivations(
           shape, rows, kept, [&](int i, int) { return dh[i]; }, [&](int i, int) { return dc[i]; },
-          [&](int i, int) { return weight_h[i]; }, [&](int i, int) { return weight_c[i]; },
+          [&](int i, int) { return weight_h.Get(i); }, [&](int i, int) { return weight_c.Get(i); },
           [&](int i, int, float d) { dh[i] = d; }, [&](int i, int, float d) { dc[i] = d; }, dz,
           d_pre);
       const int at = j * stride + slot * padded;

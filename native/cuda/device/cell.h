@@ -101,6 +101,28 @@ struct Zoneout {
   }
 };
 
+/// The weights of the rows of a lane at one step, read ahead.
+template <int kRows>
+class Weights {
+ public:
+  __device__ __forceinline__ void Load(const Zoneout& zoneout, const Rows<kRows>& rows,
+                                       int64_t at) {
+    whole_ = 0;
+    rest_ = zoneout.keep ? 0.0f : zoneout.rate;
+    rows.All([&](int i, int n) {
+      const bool keeps = zoneout.keep && rows.Inside(i, n) && zoneout.keep[at + n] != 0;
+      whole_ |= keeps || !rows.Runs(i, n) ? 1u << i : 0u;
+    });
+  }
+  __device__ __forceinline__ float Get(int i) const {
+    return (whole_ >> i & 1) != 0 ? 1.0f : rest_;
+  }
+
+ private:
+  unsigned whole_ = 0;  // rows whose previous value stays
+  float rest_ = 0;
+};
+
 /// The state after zoneout. What does not enter may be anything.
 __device__ __forceinline__ float Settle(float weight, float previous, float next) {
   const float mixed = previous * weight + next * (1.0f - weight);

@@ -63,7 +63,8 @@ __device__ inline void RunForward(const ForwardRun<Value>& run) {
   ForwardUnit<kRows, true> unit(shape, owns ? j : H - 1);
   Column<kRows> a[4], c[1], o;
   Held<kRows, float> x[4];
-  float h_before[kRows], weight_c[kRows], weight_h[kRows];
+  float h_before[kRows];
+  Weights<kRows> weight_c, weight_h;
   auto rows = shape.RowsOfStep<kRows>();
   rows.All([&](int i, int n) {
     const bool there = owns && rows.Inside(i, n);
@@ -80,10 +81,8 @@ __device__ inline void RunForward(const ForwardRun<Value>& run) {
     BNLSTM_UNROLL
     for (int g = 0; g < 4; ++g) x[g].Load(rows, run.terms, g * gate + at);
     if (eventful || slot == 0) {
-      rows.All([&](int i, int n) {
-        weight_c[i] = shape.zoneout_c.Weight(rows, i, n, at + n);
-        weight_h[i] = shape.zoneout_h.Weight(rows, i, n, at + n);
-      });
+      weight_c.Load(shape.zoneout_c, rows, at);
+      weight_h.Load(shape.zoneout_h, rows, at);
     }
     unit.LoadStatistics(shape);
   };
@@ -103,12 +102,12 @@ __device__ inline void RunForward(const ForwardRun<Value>& run) {
       unit.MeasureProducts(shape, rows, a);
       unit.Gates(
           shape, rows, a, [&](int g, int i, int n) { return x[g].Get(i, n); },
-          [&](int i, int) { return c[0].Get(i); }, [&](int i, int) { return weight_c[i]; },
+          [&](int i, int) { return c[0].Get(i); }, [&](int i, int) { return weight_c.Get(i); },
           [](int, int, int, float) {}, c[0], o);
       unit.MeasureCell(shape, rows, c);
       unit.Hidden(
           shape, rows, c[0], o, [&](int i, int) { return h_before[i]; },
-          [&](int i, int) { return weight_h[i]; },
+          [&](int i, int) { return weight_h.Get(i); },
           [&](int i, int n, float h) {
             h_before[i] = Op::Rounded(h);
             if (n < tile_rows) *place(n) = Op::Round(h);

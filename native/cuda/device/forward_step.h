@@ -175,6 +175,13 @@ class InputColumns {
     norm_.Load(table_, shape.tables.InputRow(row));
     norm_.Invert(shape.eps);
   }
+  /// The same of statistics that are at hand.
+  __device__ __forceinline__ void Take(const float (&mean)[kColumns], const float (&var)[kColumns],
+                                       float eps) {
+    BNLSTM_UNROLL
+    for (int k = 0; k < kColumns; ++k) norm_.mean[k] = mean[k], norm_.r[k] = var[k];
+    norm_.Invert(eps);
+  }
   __device__ __forceinline__ float Hat(int k, float x) const { return norm_.Hat(k, x); }
   __device__ __forceinline__ float Term(int k, float x) const {
     return none_ ? x : fmaf(Hat(k, x), gamma_[k], bias_[k]);
