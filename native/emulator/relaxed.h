@@ -2,8 +2,8 @@
 
 #include <cstdint>
 
-/// Stores between blocks that may be seen late (SetLateStores in control.h): each word of 32 bits
-/// alone, after a random number of switches between blocks. The block that stored sees them at once.
+/// Stores between blocks that may be seen late (SetLateStores in control.h): each access of 16
+/// bytes alone, after a random number of switches between blocks. The block that stored sees them at once.
 namespace bnlstm::emulator {
 
 void StoreWords(void* to, const uint32_t (&words)[4]);

@@ -12,8 +12,8 @@ export const persistentMutations = [
   {
     name: 'sums of h Wh are read before they are there',
     file: 'device/forward_run.h',
-    from: '    device::SyncBlock();\n    if (owns) {\n      rows.Each<kRows>([&](int i, int n) {\n        const GateSums',
-    to: '    if (owns) {\n      rows.Each<kRows>([&](int i, int n) {\n        const GateSums',
+    from: 'run.watch, slots);\n    device::SyncBlock();',
+    to: 'run.watch, slots);',
     tests: order,
   },
   {
@@ -47,8 +47,8 @@ export const persistentMutations = [
   {
     name: 'inputs of a step are those of the step before',
     file: 'device/forward_run.h',
-    from: 'load_inputs(slot + 1);',
-    to: 'load_inputs(slot);',
+    from: 'run.terms, g * gate + at);',
+    to: 'run.terms, g * gate + j * stride);',
     tests: numbers,
   },
   {
@@ -61,8 +61,8 @@ export const persistentMutations = [
   {
     name: 'all steps of a run have the population statistics of its first',
     file: 'device/forward_run.h',
-    from: 'if (owns) unit.LoadStatistics(shape);',
-    to: 'if (owns && slot == 0) unit.LoadStatistics(shape);',
+    from: '    unit.LoadStatistics(shape);',
+    to: '    if (slot == 0) unit.LoadStatistics(shape);',
     tests: numbers,
   },
   {
@@ -103,8 +103,8 @@ export const persistentMutations = [
   {
     name: 'backward reads the last c of a run in the run',
     file: 'device/backward_run.h',
-    from: 'slot + 1 < run.here ? run.c + at + padded : run.c_there + j * stride',
-    to: 'run.c + at + padded',
+    from: 'inside ? run.c : run.c_there, inside ? at + padded : j * stride',
+    to: 'run.c, inside ? at + padded : at',
     tests: numbers,
   },
   {
@@ -115,10 +115,10 @@ export const persistentMutations = [
     tests: numbers,
   },
   {
-    name: 'a value is taken once its first word is there',
+    name: 'of two vectors only the last has to be there',
     file: 'device/exchange.h',
-    from: 'Op::Missing(v.x) | Op::Missing(v.y) | Op::Missing(v.z) | Op::Missing(v.w)',
-    to: 'Op::Missing(v.x)',
+    from: 'missing = missing || vectors',
+    to: 'missing = vectors',
     tests: order,
   },
   {
@@ -143,45 +143,52 @@ export const persistentMutations = [
     tests: waits,
   },
   {
-    name: 'forward does not wait for h',
+    name: 'a product takes what is not there yet',
     file: 'device/recurrent_product.h',
-    from: 'n < kTiles; ++n) {\n              if (!Missing<Value>(mine[n])) continue;',
-    to: 'n < kTiles; ++n) {\n              continue;',
+    from: '    if (AnyMissing(mine)) {',
+    to: '    if (false) {',
     tests: order,
   },
   {
-    name: 'backward does not wait for dA',
+    name: 'vectors are asked for once, and never again',
     file: 'device/recurrent_product.h',
-    from: 'n < 2 * kTiles; ++n) {\n              if (!Missing<Value>(mine[n])) continue;',
-    to: 'n < 2 * kTiles; ++n) {\n              continue;',
+    from: '        Load(from_ + item * apart_ + tile * kTileRows, mine);\n',
+    to: '',
     tests: order,
+  },
+  {
+    name: 'vectors that are late are read from another tile',
+    file: 'device/recurrent_product.h',
+    from: 'Load(from_ + item * apart_ + tile * kTileRows, mine);',
+    to: 'Load(from_ + item * apart_ + share_.first * kTileRows, mine);',
+    tests: numbers,
   },
   {
     name: 'slices of k overlap',
     file: 'device/recurrent_product.h',
-    from: '(device::Warp() % split_.slices * split_.items + item) * 4',
-    to: '(device::Warp() % split_.slices + item) * 4',
+    from: 'first_item(slice * split.items),',
+    to: 'first_item(slice > 0 ? slice * split.items - 1 : 0),',
     tests: numbers,
   },
   {
     name: 'a slice goes beyond k',
     file: 'device/recurrent_product.h',
-    from: 'Least(split_.items, groups - Group(0))',
-    to: 'split_.items',
+    from: 'items(Least(split.items, all_items - first_item)),',
+    to: 'items(split.items),',
     tests: numbers,
   },
   {
     name: 'the last slice is not added',
     file: 'device/recurrent_product.h',
-    from: 'slice < split_.slices; ++slice) {\n      const GateSums more',
-    to: 'slice + 1 < split_.slices; ++slice) {\n      const GateSums more',
+    from: 'if (slice >= slices_) break;\n      BNLSTM_UNROLL\n      for (int each = slice; each < 2 * slice; ++each) {\n        const GateSums',
+    to: 'if (2 * slice >= slices_) break;\n      BNLSTM_UNROLL\n      for (int each = slice; each < 2 * slice; ++each) {\n        const GateSums',
     tests: numbers,
   },
   {
     name: 'rows between the shares of two warps are left out',
     file: 'device/recurrent_product.h',
-    from: 'split_.slices * split_.tiles * 16 + g;',
-    to: 'split_.slices * (split_.tiles * 16 + 8) + g;',
+    from: 'first(device::Warp() / split.slices * split.tiles),',
+    to: 'first(device::Warp() / split.slices * (split.tiles + 1)),',
     tests: numbers,
   },
   {
@@ -222,7 +229,7 @@ export const persistentMutations = [
   {
     name: 'a plan asks for more registers than there are',
     file: 'bn_lstm_plan.cpp',
-    from: 'if (split.items > shape.many || ',
+    from: 'if (split.items > instance || ',
     to: 'if (',
     tests: plans,
   },

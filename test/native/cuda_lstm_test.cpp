@@ -1,3 +1,7 @@
+#include <algorithm>
+#include <cmath>
+
+#include "core/memory.h"
 #include "cuda/engine.h"
 #include "emulator_fixture.h"
 #include "lstm_variant.h"
@@ -80,6 +84,45 @@ TEST(CudaPersistentHasTheSameBitsInAnyOrder) {
       emulator::SetMultiprocessors(3 + static_cast<int>(seed));
       CheckSameBits(RunVariant(variant, cuda::MakeEngine(options)), expected,
                     variant.name + " with seed " + std::to_string(seed));
+    }
+  }
+}
+
+/// What forward saved is read by either plan.
+TEST(CudaPersistentAndStepsServeEachOther) {
+  for (const bool bf16 : {true, false}) {
+    const auto engine = cuda::MakeEngine({.tf32 = !bf16});
+    const LstmVariant variant{"", bf16, With(kZoneout, {{"directions", 2.0}}), kLengths};
+    const auto run_by = [&](const std::string& forward, const std::string& backward) {
+      const LstmRun run(RandomLstm(variant), engine);
+      std::vector<OpArguments> ops = run.ops();
+      ops[1].options["plan"] = forward;
+      ops[2].options["plan"] = backward;
+      std::vector<Memory> memory;
+      for (size_t i = 1; i < ops.size(); ++i) {
+        const size_t bytes = engine->Sizes(ops[i]).scratch;
+        memory.emplace_back(engine, bytes);
+        ops[i].operands["scratch"] = {
+            DType::kU8, {static_cast<int64_t>(bytes)}, memory.back().data(), true};
+      }
+      const std::atomic<bool> cancelled{false};
+      engine->Compile(ops)->Run({0, &cancelled});
+      return FiniteValues(run, forward + ", " + backward);
+    };
+    const LstmValues expected = run_by("steps", "steps");
+    for (const auto& [forward, backward] :
+         {std::pair("steps", "persistent"), {"persistent", "steps"}}) {
+      for (const auto& [name, values] : run_by(forward, backward)) {
+        double most = 1, error = 0;
+        for (size_t i = 0; i < values.size(); ++i) {
+          const double want = expected.at(name)[i];
+          most = std::max(most, std::fabs(want));
+          error = std::max(error, std::fabs(values[i] - want));
+        }
+        if (!(error <= 1e-2 * most))
+          check::Fail(__FILE__, __LINE__, forward, ", ", backward, ": ", name, " is off by ",
+                      error);
+      }
     }
   }
 }

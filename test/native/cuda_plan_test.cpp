@@ -114,6 +114,7 @@ TEST(CudaPlanFitsWhereverItServes) {
                     cuda::BackwardShared(other.pass.split, rows, bytes), device);
           CHECK_EQ(cuda::BackwardExchangeBytes(other, at),
                    static_cast<size_t>(4 * units * rows * at.run) * bytes);
+          CHECK_EQ(cuda::PackedBytes(other, bytes), static_cast<size_t>(4 * units * units) * bytes);
         }
       }
     }

@@ -92,14 +92,15 @@ function casesOf(dtype: FloatType, name: string) {
 
 test.each(types)('only on a GPU may rows differ, and there by rounding alone: %s', (dtype) => {
   const pair = (...y: number[]) => new Map([['y', Float32Array.from(y)]]);
-  const gpu = { device: 'cuda:0', plan: 'auto' } as const;
-  const compare = (device: string, ...y: number[]) =>
-    differingRows({ device, plan: 'auto' }, dtype, pair(...y), pair(1, 0.5)).length;
+  const on = (device: string, plan: Way['plan'] = 'steps') => ({ device, plan });
+  const compare = (way: Way, ...y: number[]) =>
+    differingRows(way, dtype, pair(...y), pair(1, 0.5)).length;
   const next = 1 + 2 ** -23;
-  expect([compare('cuda:0', next, 0.5), compare('cuda:0', 1, 0.5)]).toEqual([0, 0]);
-  expect([compare('emulator', next, 0.5), compare('cpu:avx2', next, 0.5)]).toEqual([1, 1]);
-  for (const wrong of [[1.02, 0.5], [1, Number.NaN], [1]])
-    expect(compare('cuda:0', ...wrong)).toBe(1);
+  const [gpu, exact] = [on('cuda:0'), [on('emulator'), on('cpu:avx2', 'auto')]];
+  expect([compare(gpu, next, 0.5), compare(gpu, 1, 0.5)]).toEqual([0, 0]);
+  expect(compare(on('emulator', 'persistent'), next, 0.5)).toBe(0);
+  expect(exact.map((way) => compare(way, next, 0.5))).toEqual([1, 1]);
+  for (const wrong of [[1.02, 0.5], [1, Number.NaN], [1]]) expect(compare(gpu, ...wrong)).toBe(1);
   expect(differingRows(gpu, dtype, new Map(), pair(1)).length).toBe(1);
   expect(differingRows(gpu, dtype, pair(1), new Map()).length).toBe(1);
 });

@@ -34,7 +34,10 @@ const small: Record<string, CaseShape> = {
   ...bnLstmShapes,
   'B = 128, four blocks': { T: 4, B: 128, D: 3, H: 27 },
   'shares of many items': { T: 4, B: 100, D: 3, H: 100 },
+  'k divided into slices': { T: 4, B: 9, D: 3, H: 100 },
 };
+/** The others are in bf16.test.ts. */
+const smallInBf16 = ['B = 128, four blocks', 'shares of many items', 'k divided into slices'];
 
 /** As large as they can be with the registers of a block, and with the blocks of an H100. */
 const large: readonly (readonly [name: string, given: BnLstmCase, tf32: boolean])[] = [
@@ -52,6 +55,11 @@ describe.each(gpus)('the persistent plan on %s', (device) => {
     expect(failures(actual, oracle(given), ofTf32)).toEqual([]);
     if (device !== 'emulator') return;
     expect(failures(actual, await runBy(steps, given, { tf32: true }), ofOrder)).toEqual([]);
+  });
+
+  it.each(smallInBf16)('in bf16: %s', async (name) => {
+    const given = inBf16(randomCase(small[name]));
+    expect(roundedFailures(await runBy(persistent, given), oracle(given))).toEqual([]);
   });
 
   it.each(large)('agrees with the steps alone: %s', async (_, given, tf32) => {
