@@ -10,7 +10,8 @@ constexpr int kThreads = kWarpsOfBlock * device::kWarp;
 template <class Value, int kItems, int kRows>
 __global__ void __launch_bounds__(kThreads, 1)
     BackwardRunKernel(BackwardRun<Value> run, int blocks) {
-  RunBackward<Value, kItems, kRows>(run, static_cast<int>(device::BlockIndex()), blocks);
+  constexpr int kAhead = kItems > 16 || kRows > 2 ? 2 : 8;  // as many as registers allow
+  RunBackward<Value, kItems, kRows, kAhead>(run, static_cast<int>(device::BlockIndex()), blocks);
 }
 
 template <class Value, int kItems, int kRows>
@@ -18,9 +19,9 @@ __global__ void __launch_bounds__(kThreads, 1)
     BackwardPairKernel(BackwardRun<Value> run, BackwardRun<Value> other, int blocks) {
   const int block = static_cast<int>(device::BlockIndex());
   if (block < blocks) {
-    RunBackward<Value, kItems, kRows>(run, block, blocks);
+    RunBackward<Value, kItems, kRows, 2>(run, block, blocks);
   } else {
-    RunBackward<Value, kItems, kRows>(other, block - blocks, blocks);
+    RunBackward<Value, kItems, kRows, 2>(other, block - blocks, blocks);
   }
 }
 

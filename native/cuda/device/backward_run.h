@@ -27,11 +27,11 @@ struct BackwardRun {
   Watch watch;
 };
 
-/// What block `block` of the direction's `blocks` does.
-template <class Value, int kItems, int kRows>
+/// What block `block` of the direction's `blocks` does. `kAhead`: items of the product on their way.
+template <class Value, int kItems, int kRows, int kAhead>
 __device__ __forceinline__ void RunBackward(const BackwardRun<Value>& run, int block, int blocks) {
   using Op = Operand<Value>;
-  using Product = BackwardProduct<Value, kItems, (kItems > 16 || kRows > 2 ? 2 : 8)>;
+  using Product = BackwardProduct<Value, kItems, kAhead>;
   StepShape shape = run.shape;
   const int H = static_cast<int>(shape.hidden), stride = static_cast<int>(shape.stride);
   const int first = static_cast<int>(shape.step), steps = static_cast<int>(run.steps);
