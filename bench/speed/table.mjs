@@ -15,8 +15,6 @@ import { workloads } from './settings.mjs';
  * @property {Row[]} rows
  */
 
-const begin = '<!-- speed:begin -->';
-const end = '<!-- speed:end -->';
 const none = 'No measurement is committed yet: `node bench/speed/run.mjs --out FILE` makes one.';
 
 /** The columns: the first word of a row's `peer`. */
@@ -40,7 +38,7 @@ const fastest = (rows) => rows.toSorted((a, b) => a.msMedian - b.msMedian)[0];
 const digits = (value) => value.toFixed(value >= 10 ? 0 : value >= 1 ? 1 : 2);
 
 /** @param {readonly (string | undefined)[]} cells */
-const line = (cells) => `| ${cells.map((cell) => cell ?? '').join(' | ')} |`;
+export const line = (cells) => `| ${cells.map((cell) => cell ?? '').join(' | ')} |`;
 
 /** Training of the workloads that are trained, inference of those that are not. @param {string} pass */
 const workloadsOf = (pass) =>
@@ -136,8 +134,14 @@ export function newestText(folder, path) {
   return newest ? speedText(newest.result, newest.file) : none;
 }
 
-/** README with another text between the marks. @param {string} readme @param {string} text */
-export function replaceSpeed(readme, text) {
+/**
+ * A README.md with another text between the marks of a name.
+ * @param {string} readme
+ * @param {string} name
+ * @param {string} text
+ */
+export function replaceMarked(readme, name, text) {
+  const [begin, end] = [`<!-- ${name}:begin -->`, `<!-- ${name}:end -->`];
   const [from, to] = [readme.indexOf(begin), readme.indexOf(end)];
   if (from < 0 || to < from) throw new Error(`README.md lacks ${begin} or ${end}`);
   return `${readme.slice(0, from + begin.length)}\n${text}\n${readme.slice(to)}`;
@@ -146,8 +150,9 @@ export function replaceSpeed(readme, text) {
 /** README.md as it should be. */
 export function currentReadme() {
   const folder = new URL('../results/', import.meta.url);
-  return replaceSpeed(
+  return replaceMarked(
     readFileSync(new URL('../../README.md', import.meta.url), 'utf8'),
+    'speed',
     newestText(folder, 'bench/results'),
   );
 }

@@ -17,7 +17,8 @@ import type { Runner } from '../program/profile.js';
 
 /**
  * Where a recurrent layer is after a sequence: [B][H] each, twice as wide with two directions. In a
- * bf16 model h holds numbers of bf16, so that going on from it gives the same bits.
+ * bf16 model h holds numbers of bf16, so that going on from it gives the same bits (on a GPU: the
+ * same but for rounding).
  */
 export interface RecurrentState {
   readonly h: Float32Array;

@@ -1,6 +1,6 @@
 // Forward over a whole sequence: run by run of steps the products of the inputs, and then the steps,
 // by the plan that was chosen (cuda/bn_lstm_plan.h).
-#include <string>
+#include <vector>
 
 #include "cuda/bn_lstm_sequence.h"
 #include "cuda/device/elements.h"
@@ -76,40 +76,86 @@ void KeepChunk(const SavedSteps& saved, const BnLstmLayout& at, const StepMemory
   copy(saved.ChunkC(at, s), steps.c.At(s), sizeof(float));
 }
 
-void RunDirection(const ops::BnLstm& op, const BnLstmLayout& at, const BnLstmChoice& choice,
-                  const Scratch& scratch, int64_t r, const Context& context) {
-  const Direction direction(op, at, r, context);
-  const SavedSteps saved(op, at, r, op.saved.u8());
-  const bool keeps_chunks = op.saved && saved.recomputes;
-  const StepMemory& memory = op.saved && !saved.recomputes ? saved.steps : scratch.steps;
-  const InputMemory& inputs = scratch.inputs;
-  const bool measures = direction.measures(), whole = measures && at.sequence;
-  const ForwardSteps steps(direction, memory, inputs, choice, scratch.recurrent, true, context);
-  direction.Begin(memory);
-  steps.Begin();
-  if (whole) {
-    for (int64_t s = 0; s < at.T; s += at.run) direction.MultiplyInputs(s, inputs);
-    direction.MeasureSequence(inputs);
+/// One direction. Nothing is private: nvcc allows no device lambdas there.
+struct Forward {
+  Forward(const ops::BnLstm& op, const BnLstmLayout& at, const BnLstmChoice& choice,
+          const Scratch& scratch, int64_t r, const Context& context)
+      : op_(op),
+        at_(at),
+        choice_(choice),
+        inputs_(scratch.inputs),
+        r_(r),
+        context_(context),
+        direction_(op, at, r, context),
+        saved_(op, at, r, op.saved.u8()),
+        memory_(op.saved && !saved_.recomputes ? saved_.steps : scratch.steps),
+        steps(direction_, memory_, inputs_, choice, scratch.recurrent, true, context) {}
+
+  /// Input statistics are of the whole sequence: the products of all runs come first.
+  bool whole() const { return direction_.measures() && at_.sequence; }
+
+  void Begin() const {
+    direction_.Begin(memory_);
+    steps.Begin();
+    if (!whole()) return;
+    for (int64_t s = 0; s < at_.T; s += at_.run) direction_.MultiplyInputs(s, inputs_);
+    direction_.MeasureSequence(inputs_);
+  }
+  /// Before and after the steps of the run that begins at s.
+  void Before(int64_t s) const {
+    if (!whole()) direction_.MultiplyInputs(s, inputs_);
+    if (direction_.measures() && !whole() && !choice_.persistent) {
+      direction_.MeasureInputs(s, inputs_);
+    }
+    if (op_.saved && saved_.recomputes && s % saved_.chunk == 0) {
+      KeepChunk(saved_, at_, memory_, s, context_);
+    }
+  }
+  void After(int64_t s) const {
+    const int64_t steps = at_.steps_from(s);
+    if (op_.y) WriteStates(direction_, r_, memory_.h, op_.y.dtype, s, steps, op_.y, context_);
+    if (op_.c_all)
+      WriteStates(direction_, r_, memory_.c, DType::kF32, s, steps, op_.c_all, context_);
+  }
+  void End() const {
+    if (op_.h_last) WriteLast(direction_, r_, memory_.h, op_.h_last.dtype, op_.h_last, context_);
+    if (op_.c_last) WriteLast(direction_, r_, memory_.c, DType::kF32, op_.c_last, context_);
+  }
+
+  const ops::BnLstm& op_;
+  const BnLstmLayout& at_;
+  const BnLstmChoice& choice_;
+  const InputMemory& inputs_;
+  const int64_t r_;
+  const Context& context_;
+  const Direction direction_;
+  const SavedSteps saved_;
+  const StepMemory& memory_;
+  const ForwardSteps steps;
+};
+
+/// All runs of one direction, or of both together.
+void Run(const std::vector<const Forward*>& directions, const BnLstmLayout& at) {
+  std::vector<const ForwardSteps*> steps;
+  for (const Forward* each : directions) {
+    each->Begin();
+    steps.push_back(&each->steps);
   }
   for (int64_t s = 0; s < at.T; s += at.run) {
-    if (!whole) direction.MultiplyInputs(s, inputs);
-    if (measures && !whole && !choice.persistent) direction.MeasureInputs(s, inputs);
-    if (keeps_chunks && s % saved.chunk == 0) KeepChunk(saved, at, memory, s, context);
-    steps.Run(s);
-    const int64_t count = at.steps_from(s);
-    if (op.y) WriteStates(direction, r, memory.h, op.y.dtype, s, count, op.y, context);
-    if (op.c_all) WriteStates(direction, r, memory.c, DType::kF32, s, count, op.c_all, context);
+    for (const Forward* each : directions) each->Before(s);
+    ForwardSteps::Run(steps, s);
+    for (const Forward* each : directions) each->After(s);
   }
-  if (op.h_last) WriteLast(direction, r, memory.h, op.h_last.dtype, op.h_last, context);
-  if (op.c_last) WriteLast(direction, r, memory.c, DType::kF32, op.c_last, context);
+  for (const Forward* each : directions) each->End();
 }
 
 }  // namespace
 
 OpSizes Sizes(const ops::BnLstm& op, const DeviceFacts& device) {
   const BnLstmLayout at(op);
+  const BnLstmChoice choice = ChooseForward(op, device);
   return {.saved = SavedSteps(op, at, 0, nullptr).bytes * static_cast<size_t>(at.R),
-          .scratch = Scratch(op, at, ChooseForward(op, device), Carver(nullptr)).bytes};
+          .scratch = Scratch(op, at, choice, Carver(nullptr)).bytes * (choice.together ? 2 : 1)};
 }
 
 OpPlan Plan(const ops::BnLstm& op, const DeviceFacts& device) {
@@ -121,7 +167,14 @@ void Run(const ops::BnLstm& op, const Context& context) {
   const BnLstmLayout at(op);
   const BnLstmChoice choice = ChooseForward(op, *context.device);
   const Scratch scratch(op, at, choice, Carver(op.scratch.u8()));
-  for (int64_t r = 0; r < at.R; ++r) RunDirection(op, at, choice, scratch, r, context);
+  const Forward one(op, at, choice, scratch, 0, context);
+  if (at.R == 1) return Run({&one}, at);
+  const Scratch second(op, at, choice,
+                       Carver(choice.together ? op.scratch.u8() + scratch.bytes : op.scratch.u8()));
+  const Forward other(op, at, choice, second, 1, context);
+  if (choice.together) return Run({&one, &other}, at);
+  Run({&one}, at);
+  Run({&other}, at);
 }
 
 }  // namespace bnlstm::cuda

@@ -1,7 +1,10 @@
 // Backward over a whole sequence (docs/paper.md section 1.2): run by run the steps, by the plan that
 // was chosen (cuda/bn_lstm_plan.h), and then the products that nothing waits for (dWh, dWx, dx). No sum
 // is atomic.
+#include <vector>
+
 #include "cuda/blas.h"
+#include "cuda/bn_lstm_backward_memory.h"
 #include "cuda/bn_lstm_persistent.h"
 #include "cuda/bn_lstm_sequence.h"
 #include "cuda/device/backward_step.h"
@@ -15,62 +18,6 @@ namespace {
 
 constexpr int kThreads = kBlockUnits * device::kWarp;
 
-/// The plan of the pass, and that of forward, by which steps run again to the same bits.
-struct Choices {
-  BnLstmChoice backward, forward;
-
-  Choices(const ops::BnLstmBackward& op, const DeviceFacts& device)
-      : backward(ChooseBackward(op, device)), forward(ChooseForward(op, device)) {}
-};
-
-/// Of one direction after the other.
-struct Scratch {
-  InputMemory inputs;
-  RecurrentMemory again;  // of forward steps that run again
-  StepMemory steps;       // of the chunk that runs again
-  RunMemory kept_b;       // of the run whose inputs are multiplied again
-  uint8_t *packed = nullptr, *exchange = nullptr;
-  size_t exchange_bytes = 0;
-  RunMemory dy;      // [H] values
-  RunMemory da, db;  // [4H] values; with norm 'none' da is both
-  RunMemory dp;      // [4H] of all steps, where input statistics are of the whole sequence
-  float *dh, *dc;    // [H][padded], carried
-  double* sums;      // [H][kSumsOfUnit]
-  float* temporary;  // [5H][padded], for kernels that keep no values in registers
-  float* dx;         // [steps of a run][padded][D]
-  float* dx_sum;     // [T][B][D], where two directions are rounded once
-  float* db_rows;    // [steps of a run][padded][4H], of tokens
-  size_t bytes;
-
-  Scratch(const ops::BnLstmBackward& op, const BnLstmLayout& at, const Choices& choices,
-          Carver carve)
-      : inputs(op, at, carve, SavedSteps(op, at, 0, nullptr).multiplies() ? 1 : 0) {
-    const SavedSteps saved(op, at, 0, nullptr);
-    const int64_t chunk_runs = at.runs(saved.chunk);
-    if (saved.recomputes) {
-      again = RecurrentMemory(at, choices.forward, carve);
-      steps = StepMemory(at, carve, chunk_runs + 1, chunk_runs, chunk_runs);
-    }
-    if (saved.recomputes_inputs) kept_b = RunMemory(at, carve, 4 * at.H, at.value_bytes, 1);
-    packed = carve.Bytes(PackedBytes(choices.backward, at.value_bytes));
-    exchange_bytes = BackwardExchangeBytes(choices.backward, at);
-    exchange = carve.Bytes(exchange_bytes);
-    if (op.dy) dy = RunMemory(at, carve, at.H, at.value_bytes, 1);
-    da = RunMemory(at, carve, 4 * at.H, at.value_bytes, 1);
-    db = at.normalize ? RunMemory(at, carve, 4 * at.H, at.value_bytes, 1) : da;
-    if (at.sequence) dp = RunMemory(at, carve, 4 * at.H, sizeof(float), at.runs(at.T));
-    dh = carve.Floats(at.H * at.padded);
-    dc = carve.Floats(at.H * at.padded);
-    sums = reinterpret_cast<double*>(carve.Floats(2 * kSumsOfUnit * at.H));
-    const bool by_row = op.population && op.first_step;
-    temporary = carve.Floats(by_row || at.padded > 256 ? 5 * at.H * at.padded : 0);
-    dx = carve.Floats(op.dx ? at.stride() * at.D : 0);
-    dx_sum = carve.Floats(op.dx && op.bf16 && at.R == 2 ? at.T * at.B * at.D : 0);
-    db_rows = carve.Floats(at.tokens ? at.stride() * 4 * at.H : 0);
-    bytes = carve.bytes();
-  }
-};
-
 template <int kRows, class Value>
 __global__ void __launch_bounds__(kThreads, 1) BackwardKernel(BackwardStep<Value> step) {
   const int64_t j = device::BlockIndex() * kBlockUnits + device::Warp();
@@ -79,12 +26,13 @@ __global__ void __launch_bounds__(kThreads, 1) BackwardKernel(BackwardStep<Value
 
 /// One direction of bnLstmBackward. Nothing is private: nvcc allows no device lambdas there.
 struct Backward {
-  Backward(const ops::BnLstmBackward& op, const BnLstmLayout& at, const Choices& choices,
-           const Scratch& scratch, int64_t r, const Context& context)
+  Backward(const ops::BnLstmBackward& op, const BnLstmLayout& at, const BackwardChoices& choices,
+           const BackwardScratch& scratch, float* dx_sum, int64_t r, const Context& context)
       : op_(op),
         at_(at),
         choices_(choices),
         scratch_(scratch),
+        dx_sum_(dx_sum),
         r_(r),
         context_(context),
         direction_(op, at, r, context),
@@ -93,18 +41,6 @@ struct Backward {
         again_(direction_, memory_, scratch.inputs, choices.forward, scratch.again, false,
                context) {
     if (saved_.recomputes_inputs) memory_.kept_b = scratch.kept_b;
-  }
-
-  void Run() {
-    Begin();
-    for (int64_t end = at_.T; end > 0;) {
-      const int64_t chunk = (end - 1) / saved_.chunk * saved_.chunk;
-      if (saved_.recomputes) RunAgain(chunk, end);
-      for (; end > chunk; end = (end - 1) / at_.run * at_.run)
-        RunSteps((end - 1) / at_.run * at_.run);
-    }
-    if (at_.sequence) SequenceInputs();
-    Finish();
   }
 
   void Begin() const {
@@ -141,8 +77,13 @@ struct Backward {
     restore(memory_.c.At(begin), saved_.ChunkC(at_, begin), sizeof(float));
     for (int64_t s = begin; s < end; s += at_.run) {
       direction_.MultiplyInputs(s, scratch_.inputs);
-      again_.Run(s);
+      ForwardSteps::Run({&again_}, s);
     }
+  }
+  /// The chunk of a run.
+  void RunChunkAgain(int64_t begin) const {
+    const int64_t chunk = begin / saved_.chunk * saved_.chunk;
+    RunAgain(chunk, std::min(chunk + saved_.chunk, at_.T));
   }
   /// What forward kept of the inputs of a run, if it has not.
   void InputsAgain(int64_t begin) const {
@@ -151,24 +92,26 @@ struct Backward {
     direction_.NormalizeInputs(begin, scratch_.inputs, scratch_.kept_b);
   }
 
-  void RunSteps(int64_t begin) {
-    const int64_t steps = at_.steps_from(begin);
+  /// Before and after the steps of the run that begins at `begin`; the last run is the first.
+  void Before(int64_t begin) const {
+    if (saved_.recomputes && begin % saved_.chunk == LastRunOf(begin)) RunChunkAgain(begin);
     InputsAgain(begin);
-    if (op_.dy) TurnOutputGradient(begin, steps);
+    if (op_.dy) TurnOutputGradient(begin, at_.steps_from(begin));
     direction_.DrawZoneout(begin, scratch_.inputs);
-    if (op_.bf16) {
-      RunSteps<uint16_t>(begin, steps);
-    } else {
-      RunSteps<float>(begin, steps);
-    }
+  }
+  void After(int64_t begin) const {
+    const int64_t steps = at_.steps_from(begin);
     RecurrentWeights(begin, steps);
     if (!at_.sequence) InputGradients(begin, steps, scratch_.db);
   }
+  void End() const {
+    if (at_.sequence) SequenceInputs();
+    Finish();
+  }
 
   template <class Value>
-  void RunSteps(int64_t begin, int64_t steps) const {
-    if (choices_.backward.persistent) return Together<Value>(begin, steps);
-    for (int64_t s = begin + steps - 1; s >= begin; --s) {
+  void Steps(int64_t begin) const {
+    for (int64_t s = begin + at_.steps_from(begin) - 1; s >= begin; --s) {
       Step<Value>(s);
       CarryHidden(s);
     }
@@ -202,32 +145,30 @@ struct Backward {
     return at_.sequence ? scratch_.dp.Floats(s) : nullptr;
   }
 
+  /// What the persistent kernel is told of a run, after what has to be there for it.
   template <class Value>
-  void Together(int64_t begin, int64_t steps) const {
+  BackwardRun<Value> Prepare(int64_t begin) const {
     Check(cudaMemsetAsync(scratch_.exchange, 0xff, scratch_.exchange_bytes, context_.stream),
           "cudaMemsetAsync");
-    const PersistentPass& pass = choices_.backward.pass;
-    Launch(pass,
-           BackwardRun<Value>{direction_.Step(begin, false, scratch_.inputs),
-                              through(),
-                              steps,
-                              scratch_.packed,
-                              memory_.kept_a.Values<Value>(begin),
-                              memory_.kept_b.Values<Value>(begin),
-                              memory_.c.Floats(begin),
-                              memory_.c.Floats(begin + at_.run),
-                              at_.run,
-                              scratch_.dy.Values<Value>(begin),
-                              scratch_.dh,
-                              scratch_.dc,
-                              scratch_.da.Values<Value>(begin),
-                              StepInputs<Value>(begin),
-                              StepPreActivations(begin),
-                              scratch_.sums,
-                              reinterpret_cast<Published<Value>*>(scratch_.exchange),
-                              pass.split,
-                              {context_.gave_up, kLongestWait}},
-           context_);
+    return {direction_.Step(begin, false, scratch_.inputs),
+            through(),
+            at_.steps_from(begin),
+            scratch_.packed,
+            memory_.kept_a.Values<Value>(begin),
+            memory_.kept_b.Values<Value>(begin),
+            memory_.c.Floats(begin),
+            memory_.c.Floats(begin + at_.run),
+            at_.run,
+            scratch_.dy.Values<Value>(begin),
+            scratch_.dh,
+            scratch_.dc,
+            scratch_.da.Values<Value>(begin),
+            StepInputs<Value>(begin),
+            StepPreActivations(begin),
+            scratch_.sums,
+            reinterpret_cast<Published<Value>*>(scratch_.exchange),
+            choices_.backward.pass.split,
+            {context_.gave_up, kLongestWait}};
   }
 
   template <class Value>
@@ -335,22 +276,25 @@ struct Backward {
            turned, columns, at_.D, Beta(begin) != 0, dwx);
   }
 
-  /// dx of a run where x has its rows; two directions are added, and rounded once.
+  /// dx of a run where x has its rows. Two directions are added to zeros, in any order to the same
+  /// bits.
   void PlaceInputGradient(int64_t begin, int64_t steps) const {
     const int64_t B = at_.B, D = at_.D, padded = at_.padded;
-    const bool first = r_ == 0, last = r_ + 1 == at_.R;
+    const bool adds = at_.R == 2;
     const Places places = direction_.places();
     const float* const from = scratch_.dx;
     const Elements dx(op_.dx);
-    float* const sums = op_.bf16 && at_.R == 2 ? scratch_.dx_sum : nullptr;
-    const bool f32 = !op_.bf16;
+    float* const sums = dx_sum_;
     ForEach(context_, steps * B * D, [=] __device__(int64_t i) {
       const int64_t d = i % D, n = i / D % B, slot = i / D / B;
       const int64_t to = places.At(begin + slot, n) * D + d;
       float value = from[(slot * padded + n) * D + d];
-      if (!first) value += sums ? sums[to] : dx.Get(to);
-      if (sums) sums[to] = value;
-      if (f32 || last) dx.Set(to, value);
+      if (adds) value += sums ? sums[to] : dx.Get(to);
+      if (sums) {
+        sums[to] = value;
+      } else {
+        dx.Set(to, value);
+      }
     });
   }
 
@@ -358,10 +302,7 @@ struct Backward {
     for (int64_t begin = 0; begin < at_.T; begin += at_.run) {
       // As the runs of the steps: the last one's products overwrite.
       const int64_t s = (at_.T - 1) / at_.run * at_.run - begin, steps = at_.steps_from(s);
-      if (saved_.recomputes && s % saved_.chunk == LastRunOf(s)) {
-        const int64_t chunk = s / saved_.chunk * saved_.chunk;
-        RunAgain(chunk, std::min(chunk + saved_.chunk, at_.T));
-      }
+      if (saved_.recomputes && s % saved_.chunk == LastRunOf(s)) RunChunkAgain(s);
       InputsAgain(s);
       if (op_.bf16) {
         SequenceRun<uint16_t>(s, steps);
@@ -419,8 +360,9 @@ struct Backward {
 
   const ops::BnLstmBackward& op_;
   const BnLstmLayout& at_;
-  const Choices& choices_;
-  const Scratch& scratch_;
+  const BackwardChoices& choices_;
+  const BackwardScratch& scratch_;
+  float* const dx_sum_;
   const int64_t r_;
   const Context& context_;
   const Direction direction_;
@@ -429,10 +371,40 @@ struct Backward {
   const ForwardSteps again_;  // where steps were not kept
 };
 
+template <class Value>
+void RunSteps(const std::vector<const Backward*>& directions, const BnLstmChoice& choice,
+              int64_t begin, const Context& context) {
+  std::vector<BackwardRun<Value>> runs;
+  for (const Backward* each : directions) {
+    if (!choice.persistent) {
+      each->Steps<Value>(begin);
+    } else {
+      runs.push_back(each->Prepare<Value>(begin));
+    }
+  }
+  if (choice.persistent) Launch(choice.pass, runs, context);
+}
+
+/// All runs of one direction, or of both together.
+void Run(const std::vector<const Backward*>& directions, const ops::BnLstmBackward& op,
+         const BnLstmLayout& at, const BnLstmChoice& choice, const Context& context) {
+  for (const Backward* each : directions) each->Begin();
+  for (int64_t begin = (at.T - 1) / at.run * at.run; begin >= 0; begin -= at.run) {
+    for (const Backward* each : directions) each->Before(begin);
+    if (op.bf16) {
+      RunSteps<uint16_t>(directions, choice, begin, context);
+    } else {
+      RunSteps<float>(directions, choice, begin, context);
+    }
+    for (const Backward* each : directions) each->After(begin);
+  }
+  for (const Backward* each : directions) each->End();
+}
+
 }  // namespace
 
 OpSizes Sizes(const ops::BnLstmBackward& op, const DeviceFacts& device) {
-  return {.scratch = Scratch(op, BnLstmLayout(op), Choices(op, device), Carver(nullptr)).bytes};
+  return {.scratch = BothScratch(op, BnLstmLayout(op), BackwardChoices(op, device), nullptr).bytes};
 }
 
 OpPlan Plan(const ops::BnLstmBackward& op, const DeviceFacts& device) {
@@ -442,9 +414,27 @@ OpPlan Plan(const ops::BnLstmBackward& op, const DeviceFacts& device) {
 
 void Run(const ops::BnLstmBackward& op, const Context& context) {
   const BnLstmLayout at(op);
-  const Choices choices(op, *context.device);
-  const Scratch scratch(op, at, choices, Carver(op.scratch.u8()));
-  for (int64_t r = 0; r < at.R; ++r) Backward(op, at, choices, scratch, r, context).Run();
+  const BackwardChoices choices(op, *context.device);
+  const BothScratch scratch(op, at, choices, op.scratch.u8());
+  const BnLstmChoice& choice = choices.backward;
+  const Backward one(op, at, choices, scratch.one, scratch.dx_sum, 0, context);
+  if (at.R == 1) return Run({&one}, op, at, choice, context);
+  const Backward other(op, at, choices, scratch.other, scratch.dx_sum, 1, context);
+  const auto count = static_cast<size_t>(at.T * at.B * at.D);
+  float* const sums = scratch.dx_sum;
+  if (op.dx) {
+    Check(cudaMemsetAsync(op.bf16 ? sums : op.dx.f32(), 0, count * sizeof(float), context.stream),
+          "cudaMemsetAsync");
+  }
+  if (choice.together) {
+    Run({&one, &other}, op, at, choice, context);
+  } else {
+    Run({&one}, op, at, choice, context);
+    Run({&other}, op, at, choice, context);
+  }
+  if (!op.dx || !op.bf16) return;
+  const Elements dx(op.dx);
+  ForEach(context, static_cast<int64_t>(count), [=] __device__(int64_t i) { dx.Set(i, sums[i]); });
 }
 
 }  // namespace bnlstm::cuda

@@ -1,4 +1,4 @@
-// The kernels of the persistent plan, and which instance serves a shape.
+// The kernels of the persistent plan, forward, and which instance serves a shape.
 #include "cuda/bn_lstm_persistent.h"
 #include "cuda/launch.h"
 #include "cuda/turn.h"
@@ -9,30 +9,22 @@ namespace {
 constexpr int kThreads = kWarpsOfBlock * device::kWarp;
 
 template <class Value, int kItems, int kRows>
-__global__ void __launch_bounds__(kThreads, 1) ForwardRunKernel(ForwardRun<Value> run) {
-  RunForward<Value, kItems, kRows>(run);
+__global__ void __launch_bounds__(kThreads, 1) ForwardRunKernel(ForwardRun<Value> run, int blocks) {
+  RunForward<Value, kItems, kRows>(run, static_cast<int>(device::BlockIndex()), blocks);
 }
+
+// Of two directions. Two calls, not a choice of arguments: those are operands of instructions, and to
+// be loaded they would take registers.
 
 template <class Value, int kItems, int kRows>
-__global__ void __launch_bounds__(kThreads, 1) BackwardRunKernel(BackwardRun<Value> run) {
-  RunBackward<Value, kItems, kRows>(run);
-}
-
-template <int kCount>
-struct Number {
-  static constexpr int value = kCount;
-};
-
-/// Calls body with a kernel's items of k and rows of a lane.
-template <int kFew, int kMany, class Body>
-void WithInstance(const PersistentPass& pass, const Body& body) {
-  const auto with_rows = [&](auto items) {
-    if (pass.rows == 1) return body(items, Number<1>());
-    if (pass.rows == 2) return body(items, Number<2>());
-    body(items, Number<4>());
-  };
-  if (pass.items == kFew) return with_rows(Number<kFew>());
-  with_rows(Number<kMany>());
+__global__ void __launch_bounds__(kThreads, 1)
+    ForwardPairKernel(ForwardRun<Value> run, ForwardRun<Value> other, int blocks) {
+  const int block = static_cast<int>(device::BlockIndex());
+  if (block < blocks) {
+    RunForward<Value, kItems, kRows>(run, block, blocks);
+  } else {
+    RunForward<Value, kItems, kRows>(other, block - blocks, blocks);
+  }
 }
 
 }  // namespace
@@ -53,43 +45,28 @@ void PackForward(const Value* wh, int64_t hidden, void* to, const Context& conte
 }
 
 template <class Value>
-void PackBackward(const Value* wh, int64_t hidden, void* to, const Context& context) {
-  const int64_t H = hidden, units = PackedUnits(H);
-  constexpr int64_t kVector = Operand<Value>::kVector;
-  auto* const packed = static_cast<Published<Value>*>(to);
-  ForEach(context, 4 * units * units, [=] __device__(int64_t i) {
-    const int64_t gate = i / kVector % 4, unit = i / (4 * units);
-    const int64_t k = i / (4 * kVector) % (units / kVector) * kVector + i % kVector;
-    const bool inside = k < H && unit < H;
-    packed[i] = Operand<Value>::Round(inside ? LoadValue(wh + unit * 4 * H + gate * H + k) : 0.0f);
-  });
-}
-
-template <class Value>
-void Launch(const PersistentPass& pass, const ForwardRun<Value>& run, const Context& context) {
+void Launch(const PersistentPass& pass, const std::vector<ForwardRun<Value>>& runs,
+            const Context& context) {
   using Items = ForwardItems<Value>;
-  WithInstance<Items::kFew, Items::kMany>(pass, [&](auto items, auto rows) {
-    LaunchTogether(context, {pass.blocks, kThreads, pass.shared_bytes},
-                   ForwardRunKernel<Value, decltype(items)::value, decltype(rows)::value>, run);
-  });
-}
-
-template <class Value>
-void Launch(const PersistentPass& pass, const BackwardRun<Value>& run, const Context& context) {
-  using Items = BackwardItems<Value>;
-  WithInstance<Items::kFew, Items::kMany>(pass, [&](auto items, auto rows) {
-    LaunchTogether(context, {pass.blocks, kThreads, pass.shared_bytes},
-                   BackwardRunKernel<Value, decltype(items)::value, decltype(rows)::value>, run);
+  const int blocks = static_cast<int>(pass.blocks);
+  const Grid grid{pass.blocks * static_cast<int64_t>(runs.size()), kThreads, pass.shared_bytes};
+  WithRowsOfLane(pass, [&](auto rows) {
+    constexpr int kRows = decltype(rows)::value;
+    if (runs.size() == 2) {  // in no plan with many items
+      LaunchTogether(context, grid, ForwardPairKernel<Value, Items::kFew, kRows>, runs[0], runs[1],
+                     blocks);
+    } else if (pass.items == Items::kFew) {
+      LaunchTogether(context, grid, ForwardRunKernel<Value, Items::kFew, kRows>, runs[0], blocks);
+    } else {
+      LaunchTogether(context, grid, ForwardRunKernel<Value, Items::kMany, kRows>, runs[0], blocks);
+    }
   });
 }
 
 template void PackForward(const uint16_t*, int64_t, void*, const Context&);
 template void PackForward(const float*, int64_t, void*, const Context&);
-template void PackBackward(const uint16_t*, int64_t, void*, const Context&);
-template void PackBackward(const float*, int64_t, void*, const Context&);
-template void Launch(const PersistentPass&, const ForwardRun<uint16_t>&, const Context&);
-template void Launch(const PersistentPass&, const ForwardRun<float>&, const Context&);
-template void Launch(const PersistentPass&, const BackwardRun<uint16_t>&, const Context&);
-template void Launch(const PersistentPass&, const BackwardRun<float>&, const Context&);
+template void Launch(const PersistentPass&, const std::vector<ForwardRun<uint16_t>>&,
+                     const Context&);
+template void Launch(const PersistentPass&, const std::vector<ForwardRun<float>>&, const Context&);
 
 }  // namespace bnlstm::cuda

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <vector>
+
 #include "cuda/context.h"
 #include "cuda/device/backward_run.h"
 #include "cuda/device/forward_run.h"
@@ -20,10 +22,25 @@ void PackForward(const Value* wh, int64_t hidden, void* to, const Context& conte
 template <class Value>
 void PackBackward(const Value* wh, int64_t hidden, void* to, const Context& context);
 
-/// Enqueues one launch of the persistent plan. The exchange has been set to 0xff.
+/// Enqueues one launch of the persistent plan, of one direction or of both. The exchanges have been set
+/// to 0xff.
 template <class Value>
-void Launch(const PersistentPass& pass, const ForwardRun<Value>& run, const Context& context);
+void Launch(const PersistentPass& pass, const std::vector<ForwardRun<Value>>& runs,
+            const Context& context);
 template <class Value>
-void Launch(const PersistentPass& pass, const BackwardRun<Value>& run, const Context& context);
+void Launch(const PersistentPass& pass, const std::vector<BackwardRun<Value>>& runs,
+            const Context& context);
+
+/// Calls body with a kernel's rows of a lane.
+template <int kCount>
+struct Number {
+  static constexpr int value = kCount;
+};
+template <class Body>
+void WithRowsOfLane(const PersistentPass& pass, const Body& body) {
+  if (pass.rows == 1) return body(Number<1>());
+  if (pass.rows == 2) return body(Number<2>());
+  body(Number<4>());
+}
 
 }  // namespace bnlstm::cuda

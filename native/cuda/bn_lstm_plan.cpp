@@ -115,11 +115,14 @@ BnLstmChoice Choose(const ops::BnLstmOperands& op, const BnLstmLayout& at,
   if (why_not.empty()) {
     const Split& split = choice.pass.split;
     choice.persistent = true;
+    choice.together = at.R == 2 && 2 * choice.pass.blocks <= device.multiprocessors &&
+                      choice.pass.items == shape.few;
     choice.why = "one launch for up to " + Number(at.run) + " steps, " +
                  Number(choice.pass.blocks) +
                  " blocks with 8 hidden units each, their weights in registers, the product shared "
                  "by " +
                  Number(split.slices) + " x " + Number(split.parts) + " warps" +
+                 (choice.together ? ", both directions at the same time" : "") +
                  (op.plan == Plan::kPersistent ? ": it was asked for" : "");
     return choice;
   }

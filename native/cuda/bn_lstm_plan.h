@@ -20,8 +20,9 @@ namespace bnlstm::cuda {
 
 struct BnLstmChoice {
   bool persistent = false;
-  PersistentPass pass;  // of the persistent plan
-  std::string why;      // words for users
+  bool together = false;  // two directions in one launch: the GPU holds the blocks of both
+  PersistentPass pass;    // of the persistent plan
+  std::string why;        // words for users
 };
 
 /// Of a pass. Throws kUnsupported where the op asks for a plan that does not serve it.

@@ -322,12 +322,30 @@ void ForwardSteps::Begin() const {
   }
 }
 
-void ForwardSteps::Run(int64_t s) const {
-  direction_.DrawZoneout(s, inputs_);
-  const int64_t end = s + direction_.at().steps_from(s);
-  const bool bf16 = direction_.value_type() == DType::kBF16;
-  if (choice_.persistent) return bf16 ? Together<uint16_t>(s, end) : Together<float>(s, end);
-  return bf16 ? Steps<uint16_t>(s, end) : Steps<float>(s, end);
+void ForwardSteps::Run(const std::vector<const ForwardSteps*>& directions, int64_t s) {
+  const Direction& first = directions.front()->direction_;
+  const int64_t end = s + first.at().steps_from(s);
+  for (const ForwardSteps* each : directions) each->direction_.DrawZoneout(s, each->inputs_);
+  if (first.value_type() == DType::kBF16) {
+    Run<uint16_t>(directions, s, end);
+  } else {
+    Run<float>(directions, s, end);
+  }
+}
+
+template <class Value>
+void ForwardSteps::Run(const std::vector<const ForwardSteps*>& directions, int64_t begin,
+                       int64_t end) {
+  const BnLstmChoice& choice = directions.front()->choice_;
+  std::vector<ForwardRun<Value>> runs;
+  for (const ForwardSteps* each : directions) {
+    if (!choice.persistent) {
+      each->Steps<Value>(begin, end);
+    } else {
+      runs.push_back(each->Prepare<Value>(begin, end));
+    }
+  }
+  if (choice.persistent) Launch(choice.pass, runs, directions.front()->context_);
 }
 
 template <class Value>
@@ -362,14 +380,13 @@ void ForwardSteps::Steps(int64_t begin, int64_t end) const {
 }
 
 template <class Value>
-void ForwardSteps::Together(int64_t begin, int64_t end) const {
+ForwardRun<Value> ForwardSteps::Prepare(int64_t begin, int64_t end) const {
   const BnLstmLayout& at = direction_.at();
   direction_.MakeTerms(begin, inputs_, memory_.kept_b,
                        measure_ && direction_.measures() && !at.sequence);
   Check(cudaMemsetAsync(recurrent_.exchange, 0xff, recurrent_.exchange_bytes, context_.stream),
         "cudaMemsetAsync");
-  Launch(choice_.pass,
-         ForwardRun<Value>{direction_.Step(begin, measure_, inputs_),
+  return ForwardRun<Value>{direction_.Step(begin, measure_, inputs_),
                            end - begin,
                            recurrent_.packed,
                            inputs_.p.Floats(begin),
@@ -381,8 +398,7 @@ void ForwardSteps::Together(int64_t begin, int64_t end) const {
                            memory_.kept_a.Values<Value>(begin),
                            reinterpret_cast<Published<Value>*>(recurrent_.exchange),
                            choice_.pass.split,
-                           {context_.gave_up, kLongestWait}},
-         context_);
+                           {context_.gave_up, kLongestWait}};
 }
 
 }  // namespace bnlstm::cuda

@@ -4,6 +4,7 @@
 #include "cuda/bn_lstm_plan.h"
 #include "cuda/context.h"
 #include "cuda/device/cell.h"
+#include "cuda/device/forward_run.h"
 
 namespace bnlstm::cuda {
 
@@ -135,14 +136,18 @@ class ForwardSteps {
 
   /// Before the first run.
   void Begin() const;
-  /// The run that begins at step s; its inputs' products are in memory.
-  void Run(int64_t s) const;
+  /// The run that begins at step s, of one direction or of two that are `together`; the products of
+  /// its inputs are in memory.
+  static void Run(const std::vector<const ForwardSteps*>& directions, int64_t s);
 
  private:
   template <class Value>
   void Steps(int64_t begin, int64_t end) const;
+  /// What the persistent kernel is told, after what has to be there for it.
   template <class Value>
-  void Together(int64_t begin, int64_t end) const;
+  ForwardRun<Value> Prepare(int64_t begin, int64_t end) const;
+  template <class Value>
+  static void Run(const std::vector<const ForwardSteps*>& directions, int64_t begin, int64_t end);
 
   const Direction& direction_;
   const StepMemory& memory_;

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { currentReadme, replaceSpeed, speedText } from '../../bench/speed/table.mjs';
+import { currentPage, plansText } from '../../bench/speed/plans.mjs';
+import { currentReadme, replaceMarked, speedText } from '../../bench/speed/table.mjs';
 
 const at = { workload: 'W1', norm: 'batch', dtype: 'f32', pass: 'train', threads: 2 };
 const times = (msMedian: number) => ({ msMedian, msMin: msMedian, msMax: msMedian });
@@ -52,7 +53,42 @@ describe('the table of speeds', () => {
 
   it('goes between its marks and nowhere else', () => {
     const readme = 'a\n<!-- speed:begin -->\nold\n<!-- speed:end -->\nb\n';
-    expect(replaceSpeed(readme, 'new')).toBe(readme.replace('old', 'new'));
-    expect(() => replaceSpeed('a', 'new')).toThrow('README.md lacks');
+    expect(replaceMarked(readme, 'speed', 'new')).toBe(readme.replace('old', 'new'));
+    expect(() => replaceMarked('a', 'speed', 'new')).toThrow('README.md lacks');
+  });
+});
+
+describe('the table of plans on a GPU', () => {
+  const row = { library: 'bnlstm', model: 'bn-lstm', dtype: 'bf16', hidden: 512, batch: 64 };
+  const rowOf = (commit: string, plan: string, pass: string, usPerStep: number) => {
+    const theirs = plan === 'standard' && { library: 'cudnn', model: 'lstm' };
+    return { ...row, ...theirs, commit, plan, pass, usPerStep };
+  };
+  const rows = [
+    rowOf('a', 'steps', 'forward', 10),
+    rowOf('a', 'steps', 'train', 25),
+    rowOf('a', 'standard', 'train', 16),
+    rowOf('a', 'persistent', 'forward', 9),
+    rowOf('b', 'persistent', 'forward', 6),
+    rowOf('a', 'persistent', 'train', 32),
+    { ...rowOf('b', 'persistent', 'train', 40), hidden: 1024 },
+  ];
+  const time = { algorithm: 'STANDARD', dtype: 'bf16', batch: 64, usPerStep: { totalGraph: 20 } };
+  const times = [
+    { ...time, hidden: 512, usPerStep: { totalGraph: 15 } },
+    { ...time, hidden: 1024 },
+  ];
+
+  it('in bench/speed/README.md is what bench/speed/plans.mjs makes of the newest results', async () => {
+    const page = await readFile(new URL('../../bench/speed/README.md', import.meta.url), 'utf8');
+    expect(page === currentPage(), 'run node bench/speed/plans.mjs').toBe(true);
+  });
+
+  it('has the newest state that was timed, the sum of two passes, and says whose times of cuDNN', () => {
+    expect(plansText(rows, times).split('\n').slice(2)).toEqual([
+      '| bf16 | 512 | 64 | forward | – | 10.0 | 6.00 | b |  |',
+      '| bf16 | 512 | 64 | train | 16.0 | 25.0 (0.64×) | 32.0 (0.50×) | a | 21.0 (0.76×) |',
+      '| bf16 | 1,024 | 64 | train | 20.0 † | – | 40.0 (0.50×) | b |  |',
+    ]);
   });
 });

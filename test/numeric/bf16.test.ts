@@ -1,6 +1,15 @@
 // What stands on products in bf16, on every device: bnLstm, linear, cast, and models of them.
 import { describe, expect, it } from 'vitest';
-import { bidirectional, bnLstm, lastStep, linear as linearLayer, lstm } from '../../lib/index.js';
+import {
+  bidirectional,
+  bnLstm,
+  cosine,
+  crossEntropy,
+  lastStep,
+  linear as linearLayer,
+  lstm,
+  rmsprop,
+} from '../../lib/index.js';
 import type { BnLstmCase } from '../../lib/model/bn_lstm_case.js';
 import { oracle } from '../../lib/model/bn_lstm_oracle.js';
 import { selfTest } from '../../lib/model/self_test.js';
@@ -10,7 +19,7 @@ import { linear } from '../../lib/ops/linear.js';
 import { meanSquaredError } from '../../lib/ops/mean_squared_error.js';
 import * as heads from '../../lib/reference/heads.js';
 import { toBf16 } from '../../lib/reference/rounding.js';
-import { noiseBatch, noiseData, trainerOf, withModel } from '../model/support.js';
+import { noiseBatch, noiseData, withModel } from '../model/support.js';
 import { bf16Cases, inBf16, inF32, plainFailures, roundedFailures } from './bf16_cases.js';
 import { differingRows, withStream } from './check_case.js';
 import { devices } from './devices.js';
@@ -183,11 +192,15 @@ describe('models in bf16', () => {
   it('learn by heart, and predict close to f32 with the same weights', async () => {
     const data = noiseData({ count: 24 });
     await withModel({ ...options, dtype: 'bf16' }, layers, async (model) => {
-      const trainer = trainerOf(model);
+      // The rate falls to 0: at a constant one the loss has spikes, and where training ends in one,
+      // which the last bits decide, outputs in bf16 are ten times as far off as elsewhere.
+      const rate = cosine({ learningRate: 1e-2, steps: 150 });
+      const optimizer = rmsprop({ learningRate: rate });
+      const trainer = model.trainer({ loss: crossEntropy(), optimizer, clipNorm: 1 });
       const batch = noiseBatch({ count: 24 });
       const first = await trainer.step(batch);
       let last = first;
-      for (let step = 0; step < 150; step++) last = await trainer.step(batch);
+      for (let step = 1; step < 150; step++) last = await trainer.step(batch);
       expect(last.loss).toBeLessThan(0.3 * first.loss);
 
       await model.estimateStatistics(data, { batchSize: 24 });
@@ -206,9 +219,11 @@ describe('models in bf16', () => {
     });
   });
 
-  it('go on from a state with the same bits', async () => {
+  // On a GPU to rounding: steps that others went before are computed by the plan 'steps', whatever
+  // those were computed by, and products of fewer steps are of another size.
+  it.each(devices)('go on from a state with the same bits: %s', async (device) => {
     const recurrent = [bnLstm({ hidden: 6, maxSteps: 6 }), linearLayer(4)];
-    await withModel({ ...options, dtype: 'bf16' }, recurrent, async (model) => {
+    await withModel({ ...options, device, dtype: 'bf16' }, recurrent, async (model) => {
       await model.estimateStatistics(noiseData({ count: 16 }), { batchSize: 16 });
       const batch = noiseBatch({ count: 2, steps: 6 });
       const { outputs: whole, state: end } = await model.predict(batch);
@@ -224,11 +239,15 @@ describe('models in bf16', () => {
         { inputs: part(4, 6), size: 2, steps: 2 },
         { state: first.state, firstStep: 4 },
       );
-      expect(state).toEqual(end);
       const tail = [0, 1].flatMap((row) => [
         ...whole.subarray((row * 6 + 4) * 4, (row * 6 + 6) * 4),
       ]);
-      expect(outputs).toEqual(Float32Array.from(tail));
+      const result = (values: Float32Array, [{ h, c }]: typeof end) =>
+        new Map(Object.entries({ y: values, hT: h, cT: c }));
+      const inParts = result(outputs, state);
+      const inOne = result(Float32Array.from(tail), end);
+      const plan = device.startsWith('cpu') ? 'auto' : 'persistent';
+      expect(differingRows({ device, plan }, 'bf16', inParts, inOne)).toEqual([]);
     });
   });
 });

@@ -27,8 +27,9 @@ struct BackwardRun {
   Watch watch;
 };
 
+/// What block `block` of the direction's `blocks` does.
 template <class Value, int kItems, int kRows>
-__device__ inline void RunBackward(const BackwardRun<Value>& run) {
+__device__ __forceinline__ void RunBackward(const BackwardRun<Value>& run, int block, int blocks) {
   using Op = Operand<Value>;
   using Product = BackwardProduct<Value, kItems, (kItems > 16 || kRows > 2 ? 2 : 8)>;
   StepShape shape = run.shape;
@@ -36,8 +37,7 @@ __device__ inline void RunBackward(const BackwardRun<Value>& run) {
   const int first = static_cast<int>(shape.step), steps = static_cast<int>(run.steps);
   const int gate = H * stride;  // from gate to gate
   const int padded = static_cast<int>(shape.padded), tile_rows = TileRows(shape.batch);
-  const int blocks = static_cast<int>(device::BlockCount()), warp = device::Warp();
-  const int block = static_cast<int>(device::BlockIndex()), j = block * kUnitsOfBlock + warp;
+  const int warp = device::Warp(), j = block * kUnitsOfBlock + warp;
   const bool owns = j < H;
   auto* const slots = device::SharedMemory<float>();
   auto* const tile = reinterpret_cast<Published<Value>*>(slots + run.split.slices * kUnitsOfBlock *
@@ -46,7 +46,7 @@ __device__ inline void RunBackward(const BackwardRun<Value>& run) {
   const auto place = [&](int g, int n) { return tile + Product::Place(warp, g, n, tile_rows); };
 
   const bool eventful = shape.lengths || shape.zoneout_c.keep || shape.zoneout_h.keep;
-  const Product product(run.weights, run.split, tile_rows);
+  const Product product(run.weights, run.split, tile_rows, block, blocks);
   BackwardUnit<kRows, Value, true> unit(shape, run.through, owns ? j : H - 1);
   KeptStep<kRows, Value> kept;
   Column<kRows> dz, d_pre[4];

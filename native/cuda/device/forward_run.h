@@ -24,8 +24,9 @@ struct ForwardRun {
   Watch watch;
 };
 
+/// What block `block` of the direction's `blocks` does.
 template <class Value, int kItems, int kRows>
-__device__ inline void RunForward(const ForwardRun<Value>& run) {
+__device__ __forceinline__ void RunForward(const ForwardRun<Value>& run, int block, int blocks) {
   using Op = Operand<Value>;
   using Product = ForwardProduct<Value, kItems>;
   StepShape shape = run.shape;
@@ -33,8 +34,7 @@ __device__ inline void RunForward(const ForwardRun<Value>& run) {
   const int first = static_cast<int>(shape.step), steps = static_cast<int>(run.steps);
   const int gate = H * stride;  // from gate to gate
   const int padded = static_cast<int>(shape.padded), tile_rows = TileRows(shape.batch);
-  const int blocks = static_cast<int>(device::BlockCount()), warp = device::Warp();
-  const int block = static_cast<int>(device::BlockIndex()), j = block * kUnitsOfBlock + warp;
+  const int warp = device::Warp(), j = block * kUnitsOfBlock + warp;
   const bool owns = j < H;  // the last block may have less than eight
   auto* const slots = device::SharedMemory<GateSums>();
   auto* const tile = reinterpret_cast<Published<Value>*>(slots + run.split.slices * kUnitsOfBlock *
@@ -59,7 +59,7 @@ __device__ inline void RunForward(const ForwardRun<Value>& run) {
     }
   };
 
-  const Product product(run.weights, run.split, tile_rows);
+  const Product product(run.weights, run.split, tile_rows, block, blocks);
   ForwardUnit<kRows, true> unit(shape, owns ? j : H - 1);
   Column<kRows> a[4], c[1], o;
   Held<kRows, float> x[4];

@@ -96,11 +96,11 @@ class ForwardProduct {
 
  public:
   /// `weights` [4 gates][units][vectors of k], as PackForward has left them.
-  __device__ __forceinline__ ForwardProduct(const void* weights, const Split& split, int rows)
-      : share_(split, ItemsOfForward(Vectors()), rows), slices_(split.slices) {
-    const int units = static_cast<int>(device::BlockCount()) * kUnitsOfBlock;
-    const int vectors = Vectors();
-    const int unit = static_cast<int>(device::BlockIndex()) * kUnitsOfBlock + device::Lane() / 4;
+  __device__ __forceinline__ ForwardProduct(const void* weights, const Split& split, int rows,
+                                            int block, int blocks)
+      : share_(split, ItemsOfForward(Vectors(blocks)), rows), slices_(split.slices) {
+    const int units = blocks * kUnitsOfBlock, vectors = Vectors(blocks);
+    const int unit = block * kUnitsOfBlock + device::Lane() / 4;
     const auto* const from = static_cast<const Words*>(weights);
     BNLSTM_UNROLL
     for (int item = 0; item < kItems; ++item) {
@@ -171,9 +171,7 @@ class ForwardProduct {
   }
 
  private:
-  static __device__ int Vectors() {
-    return static_cast<int>(device::BlockCount()) * (kUnitsOfBlock / Op::kVector);
-  }
+  static __device__ int Vectors(int blocks) { return blocks * (kUnitsOfBlock / Op::kVector); }
   /// Of the lane, along k.
   __device__ __forceinline__ int Vector(int item) const {
     return (share_.first_item + item) * 4 + device::Lane() % 4;
@@ -195,11 +193,12 @@ class BackwardProduct {
 
  public:
   /// `weights` [units][groups of k][4 gates] vectors, as PackBackward has left them.
-  __device__ __forceinline__ BackwardProduct(const void* weights, const Split& split, int rows)
-      : share_(split, Groups(), rows), slices_(split.slices) {
-    const int unit = static_cast<int>(device::BlockIndex()) * kUnitsOfBlock + device::Lane() / 4;
+  __device__ __forceinline__ BackwardProduct(const void* weights, const Split& split, int rows,
+                                             int block, int blocks)
+      : share_(split, Groups(blocks), rows), slices_(split.slices) {
+    const int unit = block * kUnitsOfBlock + device::Lane() / 4;
     const auto* const from = static_cast<const Words*>(weights) +
-                             (unit * Groups() + share_.first_item) * 4 + device::Lane() % 4;
+                             (unit * Groups(blocks) + share_.first_item) * 4 + device::Lane() % 4;
     BNLSTM_UNROLL
     for (int item = 0; item < kItems; ++item) {
       Words w = {};
@@ -266,9 +265,7 @@ class BackwardProduct {
   }
 
  private:
-  static __device__ int Groups() {
-    return static_cast<int>(device::BlockCount()) * (kUnitsOfBlock / Op::kVector);
-  }
+  static __device__ int Groups(int blocks) { return blocks * (kUnitsOfBlock / Op::kVector); }
 
   const Share share_;
   const int slices_;

@@ -1,0 +1,67 @@
+// The kernels of the persistent plan, backward, and which instance serves a shape.
+#include "cuda/bn_lstm_persistent.h"
+#include "cuda/launch.h"
+
+namespace bnlstm::cuda {
+namespace {
+
+constexpr int kThreads = kWarpsOfBlock * device::kWarp;
+
+template <class Value, int kItems, int kRows>
+__global__ void __launch_bounds__(kThreads, 1)
+    BackwardRunKernel(BackwardRun<Value> run, int blocks) {
+  RunBackward<Value, kItems, kRows>(run, static_cast<int>(device::BlockIndex()), blocks);
+}
+
+template <class Value, int kItems, int kRows>
+__global__ void __launch_bounds__(kThreads, 1)
+    BackwardPairKernel(BackwardRun<Value> run, BackwardRun<Value> other, int blocks) {
+  const int block = static_cast<int>(device::BlockIndex());
+  if (block < blocks) {
+    RunBackward<Value, kItems, kRows>(run, block, blocks);
+  } else {
+    RunBackward<Value, kItems, kRows>(other, block - blocks, blocks);
+  }
+}
+
+}  // namespace
+
+template <class Value>
+void PackBackward(const Value* wh, int64_t hidden, void* to, const Context& context) {
+  const int64_t H = hidden, units = PackedUnits(H);
+  constexpr int64_t kVector = Operand<Value>::kVector;
+  auto* const packed = static_cast<Published<Value>*>(to);
+  ForEach(context, 4 * units * units, [=] __device__(int64_t i) {
+    const int64_t gate = i / kVector % 4, unit = i / (4 * units);
+    const int64_t k = i / (4 * kVector) % (units / kVector) * kVector + i % kVector;
+    const bool inside = k < H && unit < H;
+    packed[i] = Operand<Value>::Round(inside ? LoadValue(wh + unit * 4 * H + gate * H + k) : 0.0f);
+  });
+}
+
+template <class Value>
+void Launch(const PersistentPass& pass, const std::vector<BackwardRun<Value>>& runs,
+            const Context& context) {
+  using Items = BackwardItems<Value>;
+  const int blocks = static_cast<int>(pass.blocks);
+  const Grid grid{pass.blocks * static_cast<int64_t>(runs.size()), kThreads, pass.shared_bytes};
+  WithRowsOfLane(pass, [&](auto rows) {
+    constexpr int kRows = decltype(rows)::value;
+    if (runs.size() == 2) {  // in no plan with many items
+      LaunchTogether(context, grid, BackwardPairKernel<Value, Items::kFew, kRows>, runs[0], runs[1],
+                     blocks);
+    } else if (pass.items == Items::kFew) {
+      LaunchTogether(context, grid, BackwardRunKernel<Value, Items::kFew, kRows>, runs[0], blocks);
+    } else {
+      LaunchTogether(context, grid, BackwardRunKernel<Value, Items::kMany, kRows>, runs[0], blocks);
+    }
+  });
+}
+
+template void PackBackward(const uint16_t*, int64_t, void*, const Context&);
+template void PackBackward(const float*, int64_t, void*, const Context&);
+template void Launch(const PersistentPass&, const std::vector<BackwardRun<uint16_t>>&,
+                     const Context&);
+template void Launch(const PersistentPass&, const std::vector<BackwardRun<float>>&, const Context&);
+
+}  // namespace bnlstm::cuda
