@@ -93,6 +93,15 @@ std::string State(const Thread& thread) {
   Fail(text);
 }
 
+/// Blocks that spin wait for ever if those that they wait for find no place.
+size_t MostActive(int threads, size_t shared_bytes) {
+  constexpr size_t kMostBlocks = 32;  // of a multiprocessor
+  size_t blocks =
+      std::min(kMostBlocks, size_t{kThreadsOfMultiprocessor} / static_cast<size_t>(threads));
+  if (shared_bytes > 0) blocks = std::min(blocks, kSharedOfMultiprocessor / shared_bytes);
+  return std::max<size_t>(1, blocks) * static_cast<size_t>(settings.multiprocessors);
+}
+
 /// In which order threads run until they wait: by warps, each in either direction from any lane.
 void OrderThreads(Block& block) {
   const int warps = static_cast<int>(block.warps.size());
@@ -258,14 +267,6 @@ void FindStack(Fiber&) {}
 #endif
 
 }  // namespace
-
-size_t MostActive(int threads, size_t shared_bytes) {
-  constexpr size_t kMostBlocks = 32;  // of a multiprocessor
-  size_t blocks =
-      std::min(kMostBlocks, size_t{kThreadsOfMultiprocessor} / static_cast<size_t>(threads));
-  if (shared_bytes > 0) blocks = std::min(blocks, kSharedOfMultiprocessor / shared_bytes);
-  return std::max<size_t>(1, blocks) * static_cast<size_t>(settings.multiprocessors);
-}
 
 void Wait() {
   Thread* next = NextInBlock(current);

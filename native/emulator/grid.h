@@ -63,9 +63,6 @@ struct Block {
 extern Thread* current;
 extern int64_t block_count;
 
-/// Blocks that the device holds at once. Those that spin wait for ever if others find no place.
-size_t MostActive(int threads, size_t shared_bytes);
-
 /// Runs a kernel's threads until all have returned.
 void RunGrid(int64_t blocks, int threads, size_t shared_bytes, const std::function<void()>& body);
 

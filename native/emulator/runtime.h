@@ -179,7 +179,7 @@ cudaError_t cudaHostAlloc(T** memory, size_t bytes, unsigned flags) {
 namespace bnlstm::emulator {
 
 /// What cudaLaunchKernel promises of a grid; or cudaLaunchCooperativeKernel, of a kernel that may use
-/// all the shared memory that a block can have.
+/// all the shared memory that a block can have, and takes all registers of a multiprocessor.
 enum class Blocks { kAny, kTogether };
 
 /// Enqueues a kernel: `body` is called once by each thread (see emulator/device.h).

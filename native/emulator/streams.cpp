@@ -162,9 +162,7 @@ cudaError_t Launch(cudaStream_t stream, int64_t blocks, int threads, size_t shar
       return cudaErrorInvalidConfiguration;
     }
     if (shared_bytes > (together ? kMostShared : kMostSharedUnasked)) return cudaErrorInvalidValue;
-    if (together && static_cast<size_t>(blocks) > MostActive(threads, shared_bytes)) {
-      return cudaErrorCooperativeLaunchTooLarge;
-    }
+    if (together && blocks > settings.multiprocessors) return cudaErrorCooperativeLaunchTooLarge;
     return state.Add(stream, {.run = [=, body = std::move(body)] {
                        RunGrid(blocks, threads, shared_bytes, body);
                      }});

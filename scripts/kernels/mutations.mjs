@@ -257,7 +257,7 @@ Queue::Slot& Queue::Release() {
   {
     name: 'the second direction overwrites dx',
     file: 'bn_lstm_backward.cu',
-    from: 'if (!first) value += sums ? sums[to] : dx.Get(to);',
+    from: 'if (adds) value += sums ? sums[to] : dx.Get(to);',
     to: '',
     tests: lstm,
   },

@@ -213,6 +213,20 @@ export const persistentMutations = [
     tests: ['native:CudaLaunches'],
   },
   {
+    name: 'both directions in one launch are the first',
+    file: 'bn_lstm_persistent.cu',
+    from: 'RunForward<Value, kItems, kRows>(other, block - blocks, blocks);',
+    to: 'RunForward<Value, kItems, kRows>(run, block - blocks, blocks);',
+    tests: order,
+  },
+  {
+    name: 'both directions are launched together where there is no place for them',
+    file: 'bn_lstm_plan.cpp',
+    from: '2 * choice.pass.blocks <= device.multiprocessors',
+    to: 'choice.pass.blocks <= device.multiprocessors',
+    tests: [...plans, ...order],
+  },
+  {
     name: 'a plan asks for more multiprocessors than there are',
     file: 'bn_lstm_plan.cpp',
     from: 'if (blocks > device.multiprocessors)',

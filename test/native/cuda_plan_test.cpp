@@ -202,6 +202,28 @@ TEST(CudaPlanChoosesWhatWasMeasuredFaster) {
   }
 }
 
+/// Two directions in one launch: where the GPU holds their blocks, and few items will do.
+TEST(CudaPlanTakesBothDirectionsTogether) {
+  const struct {
+    bool bf16;
+    int64_t hidden, directions;
+    bool together;
+  } cases[] = {{true, 100, 2, true},  {true, 100, 1, false},  {true, 528, 2, true},
+               {true, 529, 2, false}, {true, 1000, 2, false}, {false, 512, 2, true},
+               {false, 528, 2, false}};
+  for (const auto& [bf16, hidden, directions, together] : cases) {
+    ops::BnLstm op = Layer(bf16, hidden, 64);
+    op.directions = directions;
+    op.plan = Plan::kPersistent;
+    for (const auto choose : {cuda::ChooseForward, cuda::ChooseBackward}) {
+      const BnLstmChoice choice = choose(op, kH100);
+      CHECK(choice.persistent);
+      CHECK_EQ(choice.together, together);
+      CHECK_EQ(choice.why.find("both directions at the same time") != std::string::npos, together);
+    }
+  }
+}
+
 TEST(CudaPlanSaysWhatItTakes) {
   ops::BnLstm op = Layer(true, 100, 64);
   op.population = true;  // the rows at one step
