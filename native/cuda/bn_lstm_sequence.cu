@@ -1,3 +1,4 @@
+#include "core/error.h"
 #include "core/philox.h"
 #include "cuda/blas.h"
 #include "cuda/bn_lstm_persistent.h"
@@ -292,6 +293,8 @@ void Direction::MakeTerms(int64_t s, const InputMemory& memory, const RunMemory&
         Launch(context_, {UnitBlocks(4 * at_.H * steps), kThreads},
                TermsKernel<decltype(rows)::value, Value>, shape, measure, memory.p.Floats(s), to,
                steps);
+      } else {
+        Assert(false, "the persistent plan keeps rows in registers");
       }
     });
   };

@@ -57,8 +57,10 @@ void LaunchTogether(const Context& context, const Grid& grid, void (*kernel)(Par
         "cooperative launch");
 #else
   const void* const function = reinterpret_cast<const void*>(kernel);
+  // The limit is the kernel's, of all engines of the process: always the same, and never less than a
+  // graph needs that is replayed later.
   Check(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                             static_cast<int>(grid.shared_bytes)),
+                             static_cast<int>(context.device->shared_bytes)),
         "cudaFuncSetAttribute");
   std::tuple<Parameters...> values(arguments...);
   std::apply(

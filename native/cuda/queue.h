@@ -60,7 +60,7 @@ class Queue {
     }
   }
 
-  /// After a run has ended: throws kDevice where a grid of it, or of one before it, has given up.
+  /// After a run has ended: throws kDevice where a grid has given up, of it or of any other.
   void CheckWaits() const;
 
   /// Writes more on `compute` than the second-level cache holds.

@@ -44,6 +44,14 @@ void Check(cudaError_t error, const char* what) {
     throw Error(kDeviceLost, "the GPU failed and is lost to this process: " + said +
                                  "; start the process again. Models on other devices go on");
   }
+  if (error == cudaErrorCooperativeLaunchTooLarge) {
+    throw Error(
+        kDevice,
+        "the GPU has too few multiprocessors free for the plan 'persistent', whose blocks all "
+        "run at the same time: does MPS or another setting limit this process? The plan "
+        "'steps' needs no such thing: " +
+            said);
+  }
   if (error == cudaErrorMemoryAllocation) {
     throw Error(kOutOfMemory, "the GPU has not enough memory: " + said);
   }

@@ -100,9 +100,8 @@ inline void MultiplyTiles(float (&d)[4], const uint32_t (&a)[4], const uint32_t 
 
 inline uint32_t RoundToTf32(float value) {
   const auto bits = std::bit_cast<uint32_t>(value);
-  if (value != value) return 0x7fffffffu;
-  if ((bits & 0x7f800000u) == 0x7f800000u) return bits;
-  return (bits + 0x1000u) & ~0x1fffu;
+  const bool finite = (bits & 0x7f800000u) != 0x7f800000u;
+  return (finite ? bits + 0x1000u : bits) & ~0x1fffu;
 }
 /// Lane 4g + t holds of a: rows g and g + 8 of column t, then of column t + 4; of b: rows t and t + 4
 /// of column g; of d the same as above.

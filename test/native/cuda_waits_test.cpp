@@ -105,7 +105,8 @@ TEST(CudaLaunchesTogetherOrNotAtAll) {
     cuda::LaunchTogether(context, {3, 32, 100 << 10}, count, &ran);
     check::Fail(__FILE__, __LINE__, "three blocks on two multiprocessors");
   } catch (const Error& error) {
-    CHECK_EQ(error.code(), std::string(kInternal));
+    CHECK_EQ(error.code(), std::string(kDevice));
+    CHECK(std::string(error.what()).find("the plan 'persistent'") != std::string::npos);
     CHECK(std::string(error.what()).find("cudaErrorCooperativeLaunchTooLarge") !=
           std::string::npos);
   }

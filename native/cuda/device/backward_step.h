@@ -6,7 +6,7 @@ namespace bnlstm::cuda {
 
 /// The sums of a unit over the batch and all steps, doubles; of kSumsOfUnit, a line of memory, where
 /// the lanes of a warp have one each.
-enum Sum { kSumBias = 0, kSumGammaH = 4, kSumGammaX = 8, kSumGammaC = 12, kSumBetaC, kSums };
+enum Sum { kSumBias = 0, kSumGammaH = 4, kSumGammaX = 8, kSumGammaC = 12, kSumBetaC };
 constexpr int kSumsOfUnit = 16;
 
 /// The sum of a unit that the lane adds to: two lanes have the same one, as WarpSums leaves them.
@@ -206,7 +206,7 @@ struct BackwardStep {
   Value* da;         // [4H] gradients of the products
   Value* db;         // [4H]; null: not wanted
   float* dp;         // [4H] gradients of the pre-activations, or null
-  double* sums;      // [kSums][H] added to
+  double* sums;      // [H][kSumsOfUnit] added to
   float* temporary;  // [5H] where kRows is 0
 };
 

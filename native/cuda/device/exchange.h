@@ -10,7 +10,7 @@ namespace bnlstm::cuda {
 // exchange is written once, by 16 bytes: before a launch every byte is set to 0xff, a pattern that no
 // published value has, and who wants a vector reads its place until it has changed. So a vector is its
 // own flag: no order of stores matters, and none is waited for. What is published goes through
-// Operand::Round, whose NaN has another pattern.
+// Operand::Round, which makes no such pattern: a NaN in bf16 is 0x7fff, and TF32 ends in zeros.
 
 /// 16 bytes of an operand of the tensor cores, neighbours in k of one row, as two fragments of it.
 template <class Value>
@@ -50,9 +50,8 @@ __device__ __forceinline__ bool AnyMissing(const device::Words (&vectors)[kCount
   return missing;
 }
 
-/// Ends every wait of a grid: after `limit` nanoseconds without what is waited for, or once another
-/// block has given up. The grid then runs on, with wrong numbers and without waiting, and the host
-/// finds *gave_up set.
+/// Ends every wait of a grid: after `limit` nanoseconds without what is waited for, or soon once another
+/// block has given up. The grid then runs on, with wrong numbers, and the host finds *gave_up set.
 struct Watch {
   int* gave_up;
   int64_t limit;

@@ -81,7 +81,9 @@ __device__ inline float Reciprocal(float x) {
 }
 __device__ inline float InverseSquareRoot(float x) { return rsqrtf(x); }
 
-// One access of 128 bits each, not four of 32 (PTX ISA 8.3, memory consistency model: scalar b128).
+// One access of 128 bits each, not four of 32: `.b128` of PTX ISA 8.3, which libcu++ makes its 16-byte
+// atomics of. The ISA's memory model still promises no more than 64 bits at once; that a vector is
+// there as soon as its first word is, is what all of this engine's architectures do.
 __device__ inline Words LoadRelaxed(const void* from) {
   Words v;
   asm volatile(

@@ -13,13 +13,13 @@
 //   int PopCount(unsigned), FirstBit(unsigned)    bits that are set; the lowest of some, from 0
 //   uint16_t RoundToBf16(float)           to nearest even; a NaN becomes 0x7fff
 //   uint32_t RoundToBf16Pair(float low, float high)
-//   uint32_t RoundToTf32(float)           to nearest, as bits of a float; a NaN becomes 0x7fffffff
+//   uint32_t RoundToTf32(float)           to nearest, as bits of a float: the low 13 are 0
 //   void MultiplyTiles(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2])
 //                                         d += a b: bf16 16x16 by 16x8, as mma.sync.m16n8k16
 //   void MultiplyTf32Tiles(same)          d += a b: TF32 16x8 by 8x8, as mma.sync.m16n8k8
 //   float Exp2(float), Reciprocal(float), InverseSquareRoot(float)    to some 2e-7 of the result
 //   Words LoadRelaxed(const void*), void StoreRelaxed(void*, Words)    16 bytes at once, between blocks
-//   void LoadRelaxedIf(bool, const void*, Words&)    no branch
+//   void LoadRelaxedIf(bool, const void*, Words&)    predicated, as far as ptxas likes
 //   int LoadFlag(const int*), void StoreFlag(int*, int)               between blocks, and to the host
 //   void SpinHint()                       in every loop that waits for another block
 //   int64_t Nanoseconds()                 of a clock; only differences mean anything
