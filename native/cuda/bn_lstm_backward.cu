@@ -16,11 +16,11 @@
 namespace bnlstm::cuda {
 namespace {
 
-constexpr int kThreads = kBlockUnits * device::kWarp;
+constexpr int kThreads = kWarpsOfBlock * device::kWarp;
 
 template <int kRows, class Value>
 __global__ void __launch_bounds__(kThreads, 1) BackwardKernel(BackwardStep<Value> step) {
-  const int64_t j = device::BlockIndex() * kBlockUnits + device::Warp();
+  const int64_t j = device::BlockIndex() * kWarpsOfBlock + device::Warp();
   if (j < step.shape.hidden) StepBackward<kRows>(step, j);  // whole warps: it has no block barrier
 }
 

@@ -1,6 +1,5 @@
 // The kernels of the persistent plan, forward, and which instance serves a shape.
 #include "cuda/bn_lstm_persistent.h"
-#include "cuda/launch.h"
 #include "cuda/turn.h"
 
 namespace bnlstm::cuda {
@@ -48,18 +47,12 @@ template <class Value>
 void Launch(const PersistentPass& pass, const std::vector<ForwardRun<Value>>& runs,
             const Context& context) {
   using Items = ForwardItems<Value>;
-  const int blocks = static_cast<int>(pass.blocks);
-  const Grid grid{pass.blocks * static_cast<int64_t>(runs.size()), kThreads, pass.shared_bytes};
   WithRowsOfLane(pass, [&](auto rows) {
     constexpr int kRows = decltype(rows)::value;
-    if (runs.size() == 2) {  // in no plan with many items
-      LaunchTogether(context, grid, ForwardPairKernel<Value, Items::kFew, kRows>, runs[0], runs[1],
-                     blocks);
-    } else if (pass.items == Items::kFew) {
-      LaunchTogether(context, grid, ForwardRunKernel<Value, Items::kFew, kRows>, runs[0], blocks);
-    } else {
-      LaunchTogether(context, grid, ForwardRunKernel<Value, Items::kMany, kRows>, runs[0], blocks);
-    }
+    LaunchInstance(pass, pass.items == Items::kFew, runs,
+                   ForwardRunKernel<Value, Items::kFew, kRows>,
+                   ForwardRunKernel<Value, Items::kMany, kRows>,
+                   ForwardPairKernel<Value, Items::kFew, kRows>, context);
   });
 }
 

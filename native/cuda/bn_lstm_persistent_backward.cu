@@ -1,6 +1,5 @@
 // The kernels of the persistent plan, backward, and which instance serves a shape.
 #include "cuda/bn_lstm_persistent.h"
-#include "cuda/launch.h"
 
 namespace bnlstm::cuda {
 namespace {
@@ -44,18 +43,12 @@ template <class Value>
 void Launch(const PersistentPass& pass, const std::vector<BackwardRun<Value>>& runs,
             const Context& context) {
   using Items = BackwardItems<Value>;
-  const int blocks = static_cast<int>(pass.blocks);
-  const Grid grid{pass.blocks * static_cast<int64_t>(runs.size()), kThreads, pass.shared_bytes};
   WithRowsOfLane(pass, [&](auto rows) {
     constexpr int kRows = decltype(rows)::value;
-    if (runs.size() == 2) {  // in no plan with many items
-      LaunchTogether(context, grid, BackwardPairKernel<Value, Items::kFew, kRows>, runs[0], runs[1],
-                     blocks);
-    } else if (pass.items == Items::kFew) {
-      LaunchTogether(context, grid, BackwardRunKernel<Value, Items::kFew, kRows>, runs[0], blocks);
-    } else {
-      LaunchTogether(context, grid, BackwardRunKernel<Value, Items::kMany, kRows>, runs[0], blocks);
-    }
+    LaunchInstance(pass, pass.items == Items::kFew, runs,
+                   BackwardRunKernel<Value, Items::kFew, kRows>,
+                   BackwardRunKernel<Value, Items::kMany, kRows>,
+                   BackwardPairKernel<Value, Items::kFew, kRows>, context);
   });
 }
 

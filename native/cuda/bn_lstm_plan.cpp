@@ -68,7 +68,7 @@ std::string Number(int64_t n) { return std::to_string(n); }
 std::string Fit(const ops::BnLstmOperands& op, const BnLstmLayout& at, const DeviceFacts& device,
                 const PassShape& shape, PersistentPass* pass) {
   constexpr int64_t kMostRows = 128;
-  const int64_t blocks = Parts(at.H, kUnitsOfBlock);
+  const int64_t blocks = UnitBlocks(at.H);
   if (!op.bf16 && !device.tf32) {
     return "its products round their operands to bf16 or TF32, and neither dtype 'bf16' nor tf32 "
            "was asked for";
@@ -100,7 +100,7 @@ BnLstmChoice Choose(const ops::BnLstmOperands& op, const BnLstmLayout& at,
   using Plan = ops::BnLstmPlan;
   BnLstmChoice choice;
   const std::string steps = "for each step a product of cuBLAS and a kernel, " +
-                            Number(Parts(at.H, kUnitsOfBlock)) +
+                            Number(UnitBlocks(at.H)) +
                             " blocks with 8 hidden units each, in one CUDA graph: ";
   if (op.plan == Plan::kSteps) {
     choice.why = steps + "it was asked for";
@@ -137,14 +137,14 @@ BnLstmChoice Choose(const ops::BnLstmOperands& op, const BnLstmLayout& at,
 
 BnLstmChoice ChooseForward(const ops::BnLstmOperands& op, const DeviceFacts& device) {
   const BnLstmLayout at(op);
-  const int64_t blocks = Parts(at.H, kUnitsOfBlock);
+  const int64_t blocks = UnitBlocks(at.H);
   return Choose(op, at, device,
                 op.bf16 ? ForwardShape<uint16_t>(blocks, at.B) : ForwardShape<float>(blocks, at.B));
 }
 
 BnLstmChoice ChooseBackward(const ops::BnLstmOperands& op, const DeviceFacts& device) {
   const BnLstmLayout at(op);
-  const int64_t blocks = Parts(at.H, kUnitsOfBlock);
+  const int64_t blocks = UnitBlocks(at.H);
   return Choose(
       op, at, device,
       op.bf16 ? BackwardShape<uint16_t>(blocks, at.B) : BackwardShape<float>(blocks, at.B));

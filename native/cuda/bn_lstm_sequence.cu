@@ -10,11 +10,11 @@
 namespace bnlstm::cuda {
 namespace {
 
-constexpr int kThreads = kBlockUnits * device::kWarp;
+constexpr int kThreads = kWarpsOfBlock * device::kWarp;
 
 /// A warp measures one column of x Wx at one step.
 __global__ void MeasureSteps(StepShape shape, float* p, int64_t steps) {
-  const int64_t item = device::BlockIndex() * kBlockUnits + device::Warp();
+  const int64_t item = device::BlockIndex() * kWarpsOfBlock + device::Warp();
   const int64_t columns = 4 * shape.hidden;
   if (item >= columns * steps) return;
   const int64_t slot = item / columns, column = item % columns, s = shape.step + slot;
@@ -31,7 +31,7 @@ __global__ void MeasureSteps(StepShape shape, float* p, int64_t steps) {
 /// A warp measures one column of x Wx over the running rows of all steps, which lie in runs of `run`
 /// steps.
 __global__ void MeasureAll(StepShape shape, const float* p, int64_t steps, int64_t run) {
-  const int64_t column = device::BlockIndex() * kBlockUnits + device::Warp();
+  const int64_t column = device::BlockIndex() * kWarpsOfBlock + device::Warp();
   const int64_t columns = 4 * shape.hidden;
   if (column >= columns) return;
   const auto each = [&](const auto& body) {
@@ -61,7 +61,7 @@ __global__ void MeasureAll(StepShape shape, const float* p, int64_t steps, int64
 /// A warp does one column at one step.
 template <int kRows, class Value>
 __global__ void TermsKernel(StepShape shape, bool measure, float* p, Value* kept, int64_t steps) {
-  const int64_t item = device::BlockIndex() * kBlockUnits + device::Warp();
+  const int64_t item = device::BlockIndex() * kWarpsOfBlock + device::Warp();
   const int64_t columns = 4 * shape.hidden, column = item / steps, slot = item % steps;
   if (column >= columns) return;
   shape.step += slot;
@@ -90,7 +90,7 @@ __global__ void TermsKernel(StepShape shape, bool measure, float* p, Value* kept
 /// A warp normalises one column of x Wx at one step, as a forward step does, to the same bits.
 template <class Value>
 __global__ void NormalizeSteps(StepShape shape, const float* p, int64_t steps, Value* kept_b) {
-  const int64_t item = device::BlockIndex() * kBlockUnits + device::Warp();
+  const int64_t item = device::BlockIndex() * kWarpsOfBlock + device::Warp();
   const int64_t columns = 4 * shape.hidden, column = item / steps, slot = item % steps;
   if (column >= columns) return;
   const int64_t s = shape.step + slot, at = column * shape.stride + slot * shape.padded;
@@ -105,7 +105,7 @@ __global__ void NormalizeSteps(StepShape shape, const float* p, int64_t steps, V
 
 template <int kRows, class Value>
 __global__ void __launch_bounds__(kThreads, 1) ForwardKernel(ForwardStep<Value> step) {
-  const int64_t j = device::BlockIndex() * kBlockUnits + device::Warp();
+  const int64_t j = device::BlockIndex() * kWarpsOfBlock + device::Warp();
   if (j < step.shape.hidden) StepForward<kRows>(step, j);  // whole warps: it has no block barrier
 }
 

@@ -158,11 +158,7 @@ class ForwardSteps {
   const Context& context_;
 };
 
-/// Calls body with a kernel's number of rows for each lane: kRows<1> to kRows<8>, or kRows<0>.
-template <int kCount>
-struct RowsOfLane {
-  static constexpr int value = kCount;
-};
+/// Calls body with a kernel's number of rows for each lane, 1 to 8 or 0: a RowsOfLane.
 template <class Body>
 void WithRows(int64_t padded, Norm norm, const Body& body) {
   if (norm == Norm::kTableByRow) return body(RowsOfLane<0>());
@@ -172,9 +168,5 @@ void WithRows(int64_t padded, Norm norm, const Body& body) {
   if (padded <= 256) return body(RowsOfLane<8>());
   body(RowsOfLane<0>());
 }
-
-/// A block owns eight hidden units and the whole batch, a warp one of them.
-constexpr int kBlockUnits = 8;
-inline int64_t UnitBlocks(int64_t units) { return (units + kBlockUnits - 1) / kBlockUnits; }
 
 }  // namespace bnlstm::cuda

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 namespace bnlstm::cuda {
 
@@ -10,6 +11,7 @@ namespace bnlstm::cuda {
 // k, which all blocks publish, and the rows of the batch; the warps share both.
 
 constexpr int kUnitsOfBlock = 8, kWarpsOfBlock = 8;
+constexpr int64_t UnitBlocks(int64_t units) { return (units + kUnitsOfBlock - 1) / kUnitsOfBlock; }
 
 /// Rows are filled up to tiles, in the exchange and in shared memory.
 constexpr int kTileRows = 16;
@@ -53,6 +55,10 @@ template <class Value>
 struct BackwardItems {
   static constexpr int kFew = 16, kMany = sizeof(Value) == 2 ? 20 : 32;
 };
+
+/// Rows of the batch that a lane of a kernel has, as a type: an argument of generic functions.
+template <int kCount>
+using RowsOfLane = std::integral_constant<int, kCount>;
 
 /// One pass of the persistent plan.
 struct PersistentPass {
