@@ -166,7 +166,8 @@ struct Backward {
             StepInputs<Value>(begin),
             StepPreActivations(begin),
             scratch_.sums,
-            reinterpret_cast<Published<Value>*>(scratch_.exchange),
+            reinterpret_cast<device::Words*>(scratch_.exchange),
+            reinterpret_cast<Published<Value>*>(scratch_.exchange + GroupBytes(choices_.backward)),
             choices_.backward.pass.split,
             {context_.gave_up, kLongestWait}};
   }

@@ -46,7 +46,7 @@ void PackForward(const Value* wh, int64_t hidden, void* to, const Context& conte
 template <class Value>
 void Launch(const PersistentPass& pass, const std::vector<ForwardRun<Value>>& runs,
             const Context& context) {
-  using Items = ForwardItems<Value>;
+  using Items = ItemsOfWarp<Value>;
   WithRowsOfLane(pass, [&](auto rows) {
     constexpr int kRows = decltype(rows)::value;
     LaunchInstance(pass, pass.items == Items::kFew, runs,

@@ -13,9 +13,10 @@ namespace bnlstm::cuda {
 constexpr int64_t kLongestWait = 4'000'000'000;
 
 /// Wh [H][4H] as the kernels read it into registers, by 16 bytes: neighbours in k side by side, both
-/// axes filled up with zeros to PackedUnits. Forward [4 gates][units][k]; backward
-/// [units][k / kVector][4 gates][kVector]. PackedBytes of memory.
-constexpr int64_t PackedUnits(int64_t hidden) { return UnitBlocks(hidden) * kUnitsOfBlock; }
+/// axes filled up with zeros to PackedUnits. [4 columns][units][k]: forward columns are gates; backward
+/// the units of a group's four blocks, for the gate that the block of the place has. PackedBytes of
+/// memory.
+constexpr int64_t PackedUnits(int64_t hidden) { return PersistentBlocks(hidden) * kUnitsOfBlock; }
 template <class Value>
 void PackForward(const Value* wh, int64_t hidden, void* to, const Context& context);
 template <class Value>

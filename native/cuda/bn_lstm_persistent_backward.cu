@@ -9,8 +9,7 @@ constexpr int kThreads = kWarpsOfBlock * device::kWarp;
 template <class Value, int kItems, int kRows>
 __global__ void __launch_bounds__(kThreads, 1)
     BackwardRunKernel(BackwardRun<Value> run, int blocks) {
-  constexpr int kAhead = kItems > 16 || kRows > 2 ? 2 : 8;  // as many as registers allow
-  RunBackward<Value, kItems, kRows, kAhead>(run, static_cast<int>(device::BlockIndex()), blocks);
+  RunBackward<Value, kItems, kRows>(run, static_cast<int>(device::BlockIndex()), blocks);
 }
 
 template <class Value, int kItems, int kRows>
@@ -18,9 +17,9 @@ __global__ void __launch_bounds__(kThreads, 1)
     BackwardPairKernel(BackwardRun<Value> run, BackwardRun<Value> other, int blocks) {
   const int block = static_cast<int>(device::BlockIndex());
   if (block < blocks) {
-    RunBackward<Value, kItems, kRows, 2>(run, block, blocks);
+    RunBackward<Value, kItems, kRows>(run, block, blocks);
   } else {
-    RunBackward<Value, kItems, kRows, 2>(other, block - blocks, blocks);
+    RunBackward<Value, kItems, kRows>(other, block - blocks, blocks);
   }
 }
 
@@ -29,11 +28,12 @@ __global__ void __launch_bounds__(kThreads, 1)
 template <class Value>
 void PackBackward(const Value* wh, int64_t hidden, void* to, const Context& context) {
   const int64_t H = hidden, units = PackedUnits(H);
-  constexpr int64_t kVector = Operand<Value>::kVector;
   auto* const packed = static_cast<Published<Value>*>(to);
   ForEach(context, 4 * units * units, [=] __device__(int64_t i) {
-    const int64_t gate = i / kVector % 4, unit = i / (4 * units);
-    const int64_t k = i / (4 * kVector) % (units / kVector) * kVector + i % kVector;
+    // Of block 4 group + gate, for the units of the group's block number `member`.
+    const int64_t k = i % units, place = i / units % units, member = i / units / units;
+    const int64_t block = place / kUnitsOfBlock, gate = block % kBlocksOfGroup;
+    const int64_t unit = (block - gate + member) * kUnitsOfBlock + place % kUnitsOfBlock;
     const bool inside = k < H && unit < H;
     packed[i] = Operand<Value>::Round(inside ? LoadValue(wh + unit * 4 * H + gate * H + k) : 0.0f);
   });
@@ -42,7 +42,7 @@ void PackBackward(const Value* wh, int64_t hidden, void* to, const Context& cont
 template <class Value>
 void Launch(const PersistentPass& pass, const std::vector<BackwardRun<Value>>& runs,
             const Context& context) {
-  using Items = BackwardItems<Value>;
+  using Items = ItemsOfWarp<Value>;
   WithRowsOfLane(pass, [&](auto rows) {
     constexpr int kRows = decltype(rows)::value;
     LaunchInstance(pass, pass.items == Items::kFew, runs,

@@ -8,48 +8,28 @@ namespace {
 
 /// What the two passes differ in.
 struct PassShape {
-  int64_t most_bytes;    // of the batch's values of all units, up to which 'auto' takes the plan
-  int64_t items, tiles;  // of the whole product
-  int few, many;         // items of k of the instances
-  size_t (*shared_bytes)(const Split& split, int rows, size_t value_bytes);
+  int64_t most_bytes;  // of the batch's values of all units, up to which 'auto' takes the plan
+  int published;       // gates or states
 };
 
 // By the times of bench/results/plans-h200-2026-11-27.json: forward the persistent plan was the faster
 // one at all that was measured; backward, where every block reads four times as much, up to 256 units
 // of 64 rows in bf16 and 128 units of 64 rows in TF32, and no longer at 512.
-constexpr int64_t kAnyBytes = INT64_MAX, kMostBackwardBytes = 32 << 10;
+constexpr PassShape kForward{INT64_MAX, 1}, kBackward{32 << 10, 4};
 
 int64_t Parts(int64_t n, int64_t parts) { return (n + parts - 1) / parts; }
-
-template <class Value>
-PassShape ForwardShape(int64_t blocks, int64_t batch) {
-  const int64_t vectors = blocks * kUnitsOfBlock * static_cast<int64_t>(sizeof(Value)) / 16;
-  using Items = ForwardItems<Value>;
-  return {kAnyBytes,
-          ItemsOfForward(static_cast<int>(vectors)),
-          TileRows(batch) / kTileRows,
-          Items::kFew,
-          Items::kMany,
-          ForwardShared};
-}
-template <class Value>
-PassShape BackwardShape(int64_t blocks, int64_t batch) {
-  const int64_t groups = blocks * kUnitsOfBlock * static_cast<int64_t>(sizeof(Value)) / 16;
-  using Items = BackwardItems<Value>;
-  return {kMostBackwardBytes, groups,       TileRows(batch) / kTileRows,
-          Items::kFew,        Items::kMany, BackwardShared};
-}
 
 /// How the warps of a block share the product with an instance of the kernel: so that the longest share
 /// is short, with few sums to add up. False where it does not fit.
 bool Divide(const PassShape& shape, const BnLstmLayout& at, const DeviceFacts& device, int instance,
             PersistentPass* pass) {
+  const int64_t items = at.value_bytes == 2 ? Items<uint16_t>(pass->blocks) : Items<float>(pass->blocks);
   int64_t best = 0;
   for (const int slices : {1, 2, 4, 8}) {
     const int parts = kWarpsOfBlock / slices;
-    const Split split{slices, parts, static_cast<int>(Parts(shape.items, slices)),
-                      static_cast<int>(Parts(shape.tiles, parts))};
-    const size_t shared = shape.shared_bytes(split, TileRows(at.B), at.value_bytes);
+    const Split split{slices, parts, static_cast<int>(Parts(items, slices)),
+                      static_cast<int>(Parts(TileRows(at.B) / kTileRows, parts))};
+    const size_t shared = SharedBytes(split, TileRows(at.B), shape.published, at.value_bytes);
     if (split.items > instance || shared > device.shared_bytes) continue;
     // Instructions: of an item that is not there one third of those of one that is.
     const int64_t cost = split.tiles * (instance + 2 * split.items) + 2 * slices;
@@ -68,7 +48,7 @@ std::string Number(int64_t n) { return std::to_string(n); }
 std::string Fit(const ops::BnLstmOperands& op, const BnLstmLayout& at, const DeviceFacts& device,
                 const PassShape& shape, PersistentPass* pass) {
   constexpr int64_t kMostRows = 128;
-  const int64_t blocks = UnitBlocks(at.H);
+  const int64_t blocks = PersistentBlocks(at.H);
   if (!op.bf16 && !device.tf32) {
     return "its products round their operands to bf16 or TF32, and neither dtype 'bf16' nor tf32 "
            "was asked for";
@@ -85,12 +65,14 @@ std::string Fit(const ops::BnLstmOperands& op, const BnLstmLayout& at, const Dev
   if (at.B > kMostRows) {
     return "a batch of " + Number(at.B) + " rows is too large; it holds " + Number(kMostRows);
   }
+  pass->blocks = blocks;
   // The instance for many items spills registers where rows are many.
-  if (!Divide(shape, at, device, shape.few, pass) && !Divide(shape, at, device, shape.many, pass)) {
+  const int few = at.value_bytes == 2 ? ItemsOfWarp<uint16_t>::kFew : ItemsOfWarp<float>::kFew;
+  const int many = at.value_bytes == 2 ? ItemsOfWarp<uint16_t>::kMany : ItemsOfWarp<float>::kMany;
+  if (!Divide(shape, at, device, few, pass) && !Divide(shape, at, device, many, pass)) {
     return "weights or sums of " + Number(at.H) + " hidden units and " + Number(at.B) +
            " rows do not fit into a multiprocessor";
   }
-  pass->blocks = blocks;
   pass->rows = at.padded <= 32 ? 1 : at.padded <= 64 ? 2 : 4;
   return "";
 }
@@ -116,7 +98,7 @@ BnLstmChoice Choose(const ops::BnLstmOperands& op, const BnLstmLayout& at,
     const Split& split = choice.pass.split;
     choice.persistent = true;
     choice.together = at.R == 2 && 2 * choice.pass.blocks <= device.multiprocessors &&
-                      choice.pass.items == shape.few;
+                      choice.pass.items == ItemsOfWarp<float>::kFew;
     choice.why = "one launch for up to " + Number(at.run) + " steps, " +
                  Number(choice.pass.blocks) +
                  " blocks with 8 hidden units each, their weights in registers, the product shared "
@@ -136,18 +118,11 @@ BnLstmChoice Choose(const ops::BnLstmOperands& op, const BnLstmLayout& at,
 }  // namespace
 
 BnLstmChoice ChooseForward(const ops::BnLstmOperands& op, const DeviceFacts& device) {
-  const BnLstmLayout at(op);
-  const int64_t blocks = UnitBlocks(at.H);
-  return Choose(op, at, device,
-                op.bf16 ? ForwardShape<uint16_t>(blocks, at.B) : ForwardShape<float>(blocks, at.B));
+  return Choose(op, BnLstmLayout(op), device, kForward);
 }
 
 BnLstmChoice ChooseBackward(const ops::BnLstmOperands& op, const DeviceFacts& device) {
-  const BnLstmLayout at(op);
-  const int64_t blocks = UnitBlocks(at.H);
-  return Choose(
-      op, at, device,
-      op.bf16 ? BackwardShape<uint16_t>(blocks, at.B) : BackwardShape<float>(blocks, at.B));
+  return Choose(op, BnLstmLayout(op), device, kBackward);
 }
 
 size_t PackedBytes(const BnLstmChoice& choice, size_t value_bytes) {
@@ -157,16 +132,19 @@ size_t PackedBytes(const BnLstmChoice& choice, size_t value_bytes) {
 
 size_t ForwardExchangeBytes(const BnLstmChoice& choice, const BnLstmLayout& at) {
   if (!choice.persistent) return 0;
-  const int64_t vectors =
-      choice.pass.blocks * kUnitsOfBlock * static_cast<int64_t>(at.value_bytes) / 16;
-  return static_cast<size_t>(4 * 16 * ItemsOfForward(static_cast<int>(vectors)) * TileRows(at.B) *
-                             at.run);
+  const int64_t blocks = choice.pass.blocks;
+  const int rows = TileRows(at.B);
+  return static_cast<size_t>(at.run * (at.value_bytes == 2 ? ExchangeVectors<uint16_t>(blocks, rows)
+                                                           : ExchangeVectors<float>(blocks, rows))) *
+         kVectorBytes;
+}
+
+size_t GroupBytes(const BnLstmChoice& choice) {
+  return choice.persistent ? static_cast<size_t>(GroupVectors(choice.pass.blocks)) * kVectorBytes : 0;
 }
 
 size_t BackwardExchangeBytes(const BnLstmChoice& choice, const BnLstmLayout& at) {
-  if (!choice.persistent) return 0;
-  return static_cast<size_t>(4 * choice.pass.blocks * kUnitsOfBlock * TileRows(at.B) * at.run) *
-         at.value_bytes;
+  return 4 * ForwardExchangeBytes(choice, at) + GroupBytes(choice);
 }
 
 }  // namespace bnlstm::cuda

@@ -6,12 +6,21 @@
 
 namespace bnlstm::cuda {
 
-// How the blocks of the persistent kernels divide their work. A block owns eight hidden units, with
-// their weights in the registers of its eight warps, and the whole batch. Its products have two sides:
-// k, which all blocks publish, and the rows of the batch; the warps share both.
+// How the blocks of the persistent kernels divide their work. A block owns eight hidden units and the
+// whole batch. Its product, of 32 columns of weights that stay in the registers of its eight warps, has
+// two sides: k, the hidden units, of which all blocks publish what they have, and the rows of the
+// batch; the warps share both. Forward the columns are the four gates of the block's units. Backward
+// four blocks are a group: each multiplies what is published of one gate, for the 32 units of all four,
+// and they add up what they have. So a block reads a quarter of what there is.
 
-constexpr int kUnitsOfBlock = 8, kWarpsOfBlock = 8;
+constexpr size_t kVectorBytes = 16;  // what is written, and read, at once
+constexpr int kUnitsOfBlock = 8, kWarpsOfBlock = 8, kBlocksOfGroup = 4;
 constexpr int64_t UnitBlocks(int64_t units) { return (units + kUnitsOfBlock - 1) / kUnitsOfBlock; }
+/// Whole groups: the last blocks may have no unit.
+constexpr int64_t PersistentBlocks(int64_t units) {
+  constexpr int kUnits = kUnitsOfBlock * kBlocksOfGroup;
+  return (units + kUnits - 1) / kUnits * kBlocksOfGroup;
+}
 
 /// Rows are filled up to tiles, in the exchange and in shared memory.
 constexpr int kTileRows = 16;
@@ -26,34 +35,38 @@ struct Split {
   int tiles = 0;  // of each warp along the rows
 };
 
-/// Items of the whole product forward; the last one is filled up with zeros.
-constexpr int ItemsOfForward(int vectors) { return (vectors + 3) / 4; }
+/// Items of the whole product: groups have no half ones.
+template <class Value>
+constexpr int Items(int64_t blocks) {
+  return static_cast<int>(blocks * kUnitsOfBlock * static_cast<int64_t>(sizeof(Value)) / 64);
+}
+
+/// Vectors of one gate's or state's values of a step in the exchange: [vectors along k][rows].
+template <class Value>
+constexpr int64_t ExchangeVectors(int64_t blocks, int rows) {
+  return int64_t{4} * Items<Value>(blocks) * rows;
+}
+/// What a group adds up: [blocks][4 from][8 units][lanes], of a lane's rows; used again by every step.
+constexpr int64_t GroupVectors(int64_t blocks) {
+  return blocks * kBlocksOfGroup * kUnitsOfBlock * 32;
+}
 
 /// Of the slice's sums, from unit to unit: so that neither writers nor readers meet in one bank.
-constexpr int ForwardStride(int rows) { return rows + 1; }
-constexpr int BackwardStride(int rows) { return rows + 4; }
+constexpr int SlotStride(int rows) { return rows + 1; }
 
-/// Shared memory of a block: the sums of all slices, four gates together forward, and what the block
-/// publishes, as it lies in the exchange.
-constexpr size_t ForwardShared(const Split& split, int rows, size_t value_bytes) {
-  const int sums = split.slices * kUnitsOfBlock * ForwardStride(rows);
-  return static_cast<size_t>(sums) * 16 + static_cast<size_t>(kUnitsOfBlock * rows) * value_bytes;
-}
-constexpr size_t BackwardShared(const Split& split, int rows, size_t value_bytes) {
-  const int sums = split.slices * kUnitsOfBlock * BackwardStride(rows);
-  return static_cast<size_t>(sums) * 4 +
-         static_cast<size_t>(4 * kUnitsOfBlock * rows) * value_bytes;
+/// Shared memory of a block: the sums of all slices, four columns together, and what the block
+/// publishes of so many gates or states, as it lies in the exchange.
+constexpr size_t SharedBytes(const Split& split, int rows, int published, size_t value_bytes) {
+  const int sums = split.slices * kUnitsOfBlock * SlotStride(rows);
+  return static_cast<size_t>(sums) * 16 +
+         static_cast<size_t>(published * kUnitsOfBlock * rows) * value_bytes;
 }
 
 /// Items of k that a warp of a kernel's two instances has weights of: 64 registers, or as many as it
 /// takes for the largest hidden size.
 template <class Value>
-struct ForwardItems {
+struct ItemsOfWarp {
   static constexpr int kFew = 4, kMany = sizeof(Value) == 2 ? 6 : 8;
-};
-template <class Value>
-struct BackwardItems {
-  static constexpr int kFew = 16, kMany = sizeof(Value) == 2 ? 20 : 32;
 };
 
 /// Rows of the batch that a lane of a kernel has, as a type: an argument of generic functions.

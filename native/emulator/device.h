@@ -132,6 +132,9 @@ inline void MultiplyTf32Tiles(float (&d)[4], const uint32_t (&a)[4], const uint3
   }
 }
 
+inline uint32_t BitsOf(float value) { return std::bit_cast<uint32_t>(value); }
+inline float FloatOf(uint32_t bits) { return std::bit_cast<float>(bits); }
+
 inline float Exp2(float x) { return std::exp2(x); }
 inline float Reciprocal(float x) { return 1.0f / x; }
 inline float InverseSquareRoot(float x) { return 1.0f / std::sqrt(x); }

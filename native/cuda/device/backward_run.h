@@ -1,6 +1,7 @@
 #pragma once
 
 #include "cuda/device/backward_step.h"
+#include "cuda/device/group_sum.h"
 #include "cuda/device/recurrent_product.h"
 
 namespace bnlstm::cuda {
@@ -22,16 +23,17 @@ struct BackwardRun {
   Value *da, *db;   // [4H] gradients of the products, da as published; db null: not wanted
   float* dp;        // [4H] gradients of the pre-activations, or null
   double* sums;     // [H][kSumsOfUnit] added to
-  Published<Value>* exchange;  // [steps][blocks][8 / kVector][4][TileRows][kVector], all bits set
+  device::Words* group;        // [GroupVectors], all bits set
+  Published<Value>* exchange;  // [steps][4 gates][ExchangeVectors] of kVector, all bits set
   Split split;
   Watch watch;
 };
 
-/// What block `block` of the direction's `blocks` does. `kAhead`: items of the product on their way.
-template <class Value, int kItems, int kRows, int kAhead>
+/// What block `block` of the direction's `blocks` does.
+template <class Value, int kItems, int kRows>
 __device__ __forceinline__ void RunBackward(const BackwardRun<Value>& run, int block, int blocks) {
   using Op = Operand<Value>;
-  using Product = BackwardProduct<Value, kItems, kAhead>;
+  using Product = RecurrentProduct<Value, kItems>;
   StepShape shape = run.shape;
   const int H = static_cast<int>(shape.hidden), stride = static_cast<int>(shape.stride);
   const int first = static_cast<int>(shape.step), steps = static_cast<int>(run.steps);
@@ -39,13 +41,18 @@ __device__ __forceinline__ void RunBackward(const BackwardRun<Value>& run, int b
   const int padded = static_cast<int>(shape.padded), tile_rows = TileRows(shape.batch);
   const int warp = device::Warp(), j = block * kUnitsOfBlock + warp;
   const bool owns = j < H;
-  auto* const slots = device::SharedMemory<float>();
+  auto* const slots = device::SharedMemory<UnitSums>();
   auto* const tile = reinterpret_cast<Published<Value>*>(slots + run.split.slices * kUnitsOfBlock *
-                                                                     BackwardStride(tile_rows));
-  const int published = 4 * kUnitsOfBlock * tile_rows;  // by a block, of a step
-  const auto place = [&](int g, int n) { return tile + Product::Place(warp, g, n, tile_rows); };
+                                                                     SlotStride(tile_rows));
+  const int published = kUnitsOfBlock * tile_rows;  // by a block, of a step and gate
+  const int64_t plane = ExchangeVectors<Value>(blocks, tile_rows) * Op::kVector;  // of a gate
+  const auto place = [&](int g, int n) {
+    return tile + g * published + (warp / Op::kVector * tile_rows + n) * Op::kVector +
+           warp % Op::kVector;
+  };
 
   const bool eventful = shape.lengths || shape.zoneout_c.keep || shape.zoneout_h.keep;
+  const GroupSum<kRows> group(run.group, block);
   const Product product(run.weights, run.split, tile_rows, block, blocks);
   BackwardUnit<kRows, Value, true> unit(shape, run.through, owns ? j : H - 1);
   KeptStep<kRows, Value> kept;
@@ -107,8 +114,12 @@ __device__ __forceinline__ void RunBackward(const BackwardRun<Value>& run, int b
                     });
     }
     device::SyncBlock();
-    auto* const exchange = run.exchange + int64_t{slot} * blocks * published;
-    Publish(exchange + block * published, tile, published / Op::kVector);
+    auto* const exchange = run.exchange + 4 * slot * plane;
+    BNLSTM_UNROLL
+    for (int g = 0; g < 4; ++g) {
+      Publish(exchange + g * plane + block * published, tile + g * published,
+              published / Op::kVector);
+    }
 
     // What other blocks do not wait for.
     if (owns) {
@@ -121,11 +132,14 @@ __device__ __forceinline__ void RunBackward(const BackwardRun<Value>& run, int b
       });
     }
     if (slot > 0) load(slot - 1);
-    product.Run(exchange, tile_rows, run.watch, slots);
+    product.Run(exchange + block % kBlocksOfGroup * plane, tile_rows, run.watch, slots);
     device::SyncBlock();
-    if (owns) {
-      rows.Each([&](int i, int n) { dh[i] += product.Sum(slots, warp, tile_rows, n); });
-    }
+    UnitSums parts[kRows] = {};
+    rows.Each([&](int i, int n) { parts[i] = product.Sum(slots, warp, tile_rows, n); });
+    float sums[kRows];
+    group.Add(
+        steps - 1 - slot, run.watch, [&](int member, int i) { return parts[i].of[member]; }, sums);
+    rows.All([&](int i, int) { dh[i] += sums[i]; });
   }
   if (!owns) return;
   rows.Each([&](int i, int n) {

@@ -41,12 +41,16 @@ struct Operand<float> {
 template <class Value>
 using Published = decltype(Operand<Value>::Round(0.0f));
 
-/// Whether one of some vectors is not there yet. A vector is written and read at once, so one word tells.
+/// Whether a vector is not there yet. It is written and read at once, so one word tells.
+__device__ __forceinline__ bool Missing(const device::Words& vector) {
+  return vector.x == 0xffffffffu;
+}
+/// Whether one of some is not.
 template <int kCount>
 __device__ __forceinline__ bool AnyMissing(const device::Words (&vectors)[kCount]) {
   bool missing = false;
   BNLSTM_UNROLL
-  for (int n = 0; n < kCount; ++n) missing = missing || vectors[n].x == 0xffffffffu;
+  for (int n = 0; n < kCount; ++n) missing = missing || Missing(vectors[n]);
   return missing;
 }
 

@@ -19,7 +19,7 @@ struct ForwardRun {
   Value *h, *h_there;
   int64_t here;
   Value* kept_a;               // for backward, or null
-  Published<Value>* exchange;  // [steps][vectors, whole items][TileRows][kVector], all bits set
+  Published<Value>* exchange;  // [steps][ExchangeVectors] of kVector, all bits set
   Split split;
   Watch watch;
 };
@@ -28,7 +28,7 @@ struct ForwardRun {
 template <class Value, int kItems, int kRows>
 __device__ __forceinline__ void RunForward(const ForwardRun<Value>& run, int block, int blocks) {
   using Op = Operand<Value>;
-  using Product = ForwardProduct<Value, kItems>;
+  using Product = RecurrentProduct<Value, kItems>;
   StepShape shape = run.shape;
   const int H = static_cast<int>(shape.hidden), stride = static_cast<int>(shape.stride);
   const int first = static_cast<int>(shape.step), steps = static_cast<int>(run.steps);
@@ -36,27 +36,19 @@ __device__ __forceinline__ void RunForward(const ForwardRun<Value>& run, int blo
   const int padded = static_cast<int>(shape.padded), tile_rows = TileRows(shape.batch);
   const int warp = device::Warp(), j = block * kUnitsOfBlock + warp;
   const bool owns = j < H;  // the last block may have less than eight
-  auto* const slots = device::SharedMemory<GateSums>();
+  auto* const slots = device::SharedMemory<UnitSums>();
   auto* const tile = reinterpret_cast<Published<Value>*>(slots + run.split.slices * kUnitsOfBlock *
-                                                                     ForwardStride(tile_rows));
+                                                                     SlotStride(tile_rows));
   const int published = kUnitsOfBlock * tile_rows;  // by a block, of a step
   const auto place = [&](int n) {
     return tile + (warp / Op::kVector * tile_rows + n) * Op::kVector + warp % Op::kVector;
   };
   const bool eventful = shape.lengths || shape.zoneout_c.keep || shape.zoneout_h.keep;
-  const int vectors = blocks * (kUnitsOfBlock / Op::kVector);
-  const int filled = 4 * ItemsOfForward(vectors);  // vectors of a step
   const auto exchange = [&](int slot) {
-    return run.exchange + int64_t{slot} * filled * tile_rows * Op::kVector;
+    return run.exchange + slot * ExchangeVectors<Value>(blocks, tile_rows) * Op::kVector;
   };
   const auto publish = [&](int slot) {
     Publish(exchange(slot) + block * published, tile, published / Op::kVector);
-    if (block + 1 < blocks) return;
-    auto* const rest = reinterpret_cast<device::Words*>(exchange(slot)) + vectors * tile_rows;
-    for (int i = device::ThreadIndex(); i < (filled - vectors) * tile_rows;
-         i += device::ThreadCount()) {
-      device::StoreRelaxed(rest + i, {});
-    }
   };
 
   const Product product(run.weights, run.split, tile_rows, block, blocks);
@@ -95,7 +87,7 @@ __device__ __forceinline__ void RunForward(const ForwardRun<Value>& run, int blo
     device::SyncBlock();
     if (owns) {
       rows.Each([&](int i, int n) {
-        const GateSums sums = product.Sum(slots, warp, tile_rows, n);
+        const UnitSums sums = product.Sum(slots, warp, tile_rows, n);
         BNLSTM_UNROLL
         for (int g = 0; g < 4; ++g) a[g].Set(i, sums.of[g]);
       });

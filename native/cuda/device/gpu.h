@@ -69,6 +69,9 @@ __device__ inline void MultiplyTf32Tiles(float (&d)[4], const uint32_t (&a)[4],
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
 
+__device__ inline uint32_t BitsOf(float value) { return __float_as_uint(value); }
+__device__ inline float FloatOf(uint32_t bits) { return __uint_as_float(bits); }
+
 __device__ inline float Exp2(float x) {
   float y;
   asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));

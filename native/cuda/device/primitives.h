@@ -17,6 +17,7 @@
 //   void MultiplyTiles(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2])
 //                                         d += a b: bf16 16x16 by 16x8, as mma.sync.m16n8k16
 //   void MultiplyTf32Tiles(same)          d += a b: TF32 16x8 by 8x8, as mma.sync.m16n8k8
+//   uint32_t BitsOf(float), float FloatOf(uint32_t)
 //   float Exp2(float), Reciprocal(float), InverseSquareRoot(float)    to some 2e-7 of the result
 //   Words LoadRelaxed(const void*), void StoreRelaxed(void*, Words)    16 bytes at once, between blocks
 //   void LoadRelaxedIf(bool, const void*, Words&)    predicated, as far as ptxas likes
