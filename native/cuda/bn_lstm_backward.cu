@@ -124,13 +124,14 @@ struct Backward {
     const Places places = direction_.places();
     const Elements dy(op_.dy), to(Tensor{op_.dy.dtype, {}, scratch_.dy.At(begin), true});
     Turn(
-        context_, steps * B, H,
+        context_, steps * padded, H,
         [=] __device__(int64_t i, int64_t j) {
-          const StepRow at(i, B);
+          const StepRow at(i, padded);
+          if (at.row >= B) return 0.0f;
           return dy.Get(places.At(begin + at.step, at.row) * R * H + r * H + j);
         },
         [=] __device__(int64_t i, int64_t j, float value) {
-          const StepRow at(i, B);
+          const StepRow at(i, padded);
           to.Set(j * stride + at.step * padded + at.row, value);
         });
   }

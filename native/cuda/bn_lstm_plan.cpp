@@ -29,7 +29,7 @@ bool Divide(const PassShape& shape, const BnLstmLayout& at, const DeviceFacts& d
     const int parts = kWarpsOfBlock / slices;
     const Split split{slices, parts, static_cast<int>(Parts(items, slices)),
                       static_cast<int>(Parts(TileRows(at.B) / kTileRows, parts))};
-    const size_t shared = SharedBytes(split, TileRows(at.B), shape.published, at.value_bytes);
+    const size_t shared = SharedBytes(split, RowsOfLanes(at.B), shape.published, at.value_bytes);
     if (split.items > instance || shared > device.shared_bytes) continue;
     // Instructions: of an item that is not there one third of those of one that is.
     const int64_t cost = split.tiles * (instance + 2 * split.items) + 2 * slices;
@@ -73,7 +73,7 @@ std::string Fit(const ops::BnLstmOperands& op, const BnLstmLayout& at, const Dev
     return "weights or sums of " + Number(at.H) + " hidden units and " + Number(at.B) +
            " rows do not fit into a multiprocessor";
   }
-  pass->rows = at.padded <= 32 ? 1 : at.padded <= 64 ? 2 : 4;
+  pass->rows = RowsOfLanes(at.B);
   return "";
 }
 

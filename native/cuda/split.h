@@ -51,15 +51,26 @@ constexpr int64_t GroupVectors(int64_t blocks) {
   return blocks * kBlocksOfGroup * kUnitsOfBlock * 32;
 }
 
-/// Of the slice's sums, from unit to unit: so that neither writers nor readers meet in one bank.
-constexpr int SlotStride(int rows) { return rows + 1; }
+/// Rows of a lane: 1, 2 or 4.
+constexpr int RowsOfLanes(int64_t batch) { return batch <= 32 ? 1 : batch <= 64 ? 2 : 4; }
+
+/// A slice's sums lie in shared memory as [8 units][two columns and the other two][pairs of rows], as the
+/// tensor cores leave them: where a pair lies, and from two columns to the others, so that neither
+/// writers nor readers meet in one bank. In vectors.
+constexpr int SlotPlace(int pair, int rows_of_lane) {
+  return rows_of_lane == 4 ? pair % 2 * 33 + pair / 2 : pair;
+}
+constexpr int SlotStride(int rows_of_lane) {
+  return rows_of_lane == 1 ? 18 : rows_of_lane == 2 ? 34 : 66;
+}
 
 /// Shared memory of a block: the sums of all slices, four columns together, and what the block
-/// publishes of so many gates or states, as it lies in the exchange.
-constexpr size_t SharedBytes(const Split& split, int rows, int published, size_t value_bytes) {
-  const int sums = split.slices * kUnitsOfBlock * SlotStride(rows);
-  return static_cast<size_t>(sums) * 16 +
-         static_cast<size_t>(published * kUnitsOfBlock * rows) * value_bytes;
+/// publishes, of so many gates or states [8 units][rows of all lanes].
+constexpr size_t SharedBytes(const Split& split, int rows_of_lane, int published,
+                             size_t value_bytes) {
+  const int sums = 2 * split.slices * kUnitsOfBlock * SlotStride(rows_of_lane);
+  return static_cast<size_t>(sums) * kVectorBytes +
+         static_cast<size_t>(published * kUnitsOfBlock * 32 * rows_of_lane) * value_bytes;
 }
 
 /// Items of k that a warp of a kernel's two instances has weights of: 64 registers, or as many as it

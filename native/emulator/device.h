@@ -132,6 +132,10 @@ inline void MultiplyTf32Tiles(float (&d)[4], const uint32_t (&a)[4], const uint3
   }
 }
 
+template <class To, class From>
+inline To Same(const From& from) {
+  return std::bit_cast<To>(from);
+}
 inline uint32_t BitsOf(float value) { return std::bit_cast<uint32_t>(value); }
 inline float FloatOf(uint32_t bits) { return std::bit_cast<float>(bits); }
 
@@ -150,6 +154,7 @@ inline void LoadRelaxedIf(bool condition, const void* from, Words& v) {
 inline void StoreRelaxed(void* to, const Words& v) {
   emulator::StoreWords(to, {v.x, v.y, v.z, v.w});
 }
+inline void Prefetch(const void*) {}
 inline int LoadFlag(const int* from) { return *static_cast<const volatile int*>(from); }
 inline void StoreFlag(int* to, int flag) { *static_cast<volatile int*>(to) = flag; }
 inline void SpinHint() { emulator::Spin(); }

@@ -2,6 +2,7 @@
 
 #include "cuda/device/backward_step.h"
 #include "cuda/device/group_sum.h"
+#include "cuda/device/prefetch.h"
 #include "cuda/device/recurrent_product.h"
 
 namespace bnlstm::cuda {
@@ -33,7 +34,8 @@ struct BackwardRun {
 template <class Value, int kItems, int kRows>
 __device__ __forceinline__ void RunBackward(const BackwardRun<Value>& run, int block, int blocks) {
   using Op = Operand<Value>;
-  using Product = RecurrentProduct<Value, kItems>;
+  using Product = RecurrentProduct<Value, kItems, kRows>;
+  using Ours = Neighbours<Published<Value>, kRows>;
   StepShape shape = run.shape;
   const int H = static_cast<int>(shape.hidden), stride = static_cast<int>(shape.stride);
   const int first = static_cast<int>(shape.step), steps = static_cast<int>(run.steps);
@@ -41,16 +43,12 @@ __device__ __forceinline__ void RunBackward(const BackwardRun<Value>& run, int b
   const int padded = static_cast<int>(shape.padded), tile_rows = TileRows(shape.batch);
   const int warp = device::Warp(), j = block * kUnitsOfBlock + warp;
   const bool owns = j < H;
-  auto* const slots = device::SharedMemory<UnitSums>();
+  auto* const slots = device::SharedMemory<PairSums>();
   auto* const tile = reinterpret_cast<Published<Value>*>(slots + run.split.slices * kUnitsOfBlock *
-                                                                     SlotStride(tile_rows));
-  const int published = kUnitsOfBlock * tile_rows;  // by a block, of a step and gate
-  const int64_t plane = ExchangeVectors<Value>(blocks, tile_rows) * Op::kVector;  // of a gate
-  const auto place = [&](int g, int n) {
-    return tile + g * published + (warp / Op::kVector * tile_rows + n) * Op::kVector +
-           warp % Op::kVector;
-  };
-
+                                                                     2 * SlotStride(kRows));
+  constexpr int kOfGate = kWarpsOfBlock * device::kWarp;  // lanes
+  auto* const mine = reinterpret_cast<Ours*>(tile) + device::ThreadIndex();
+  const int64_t plane = ExchangeVectors<Value>(blocks, tile_rows);  // of a gate of a step
   const bool eventful = shape.lengths || shape.zoneout_c.keep || shape.zoneout_h.keep;
   const GroupSum<kRows> group(run.group, block);
   const Product product(run.weights, run.split, tile_rows, block, blocks);
@@ -61,6 +59,16 @@ __device__ __forceinline__ void RunBackward(const BackwardRun<Value>& run, int b
   Weights<kRows> weight_c, weight_h;
   SumOfUnit sum(run.sums, owns ? j : H - 1);
   auto rows = shape.RowsOfStep<kRows>();
+  Prefetch<sizeof(Value) == 4 && kRows == 4 ? 2 : 1> prefetch;
+  if (owns) {
+    BNLSTM_UNROLL
+    for (int g = 0; g < 4; ++g) {
+      prefetch.Add(run.kept_a + g * gate + j * stride, padded * sizeof(Value));
+      if (run.kept_b) prefetch.Add(run.kept_b + g * gate + j * stride, padded * sizeof(Value));
+    }
+    if (run.dy) prefetch.Add(run.dy + j * stride, padded * sizeof(Value));
+    prefetch.Add(run.c + j * stride, padded * sizeof(float));
+  }
   // All that a step needs besides the product, while that is on its way.
   const auto load = [&](int slot) {
     shape.step = first + slot;
@@ -68,9 +76,7 @@ __device__ __forceinline__ void RunBackward(const BackwardRun<Value>& run, int b
     if (!owns) return;
     const int at = j * stride + slot * padded;
     BNLSTM_UNROLL
-    for (int g = 0; g < 4; ++g) {
-      kept.a[g].Load(rows, run.kept_a, g * gate + at);
-    }
+    for (int g = 0; g < 4; ++g) kept.a[g].Load(rows, run.kept_a, g * gate + at);
     if (run.kept_b) {
       BNLSTM_UNROLL
       for (int g = 0; g < 4; ++g) kept.x[g].Load(rows, run.kept_b, g * gate + at);
@@ -84,15 +90,15 @@ __device__ __forceinline__ void RunBackward(const BackwardRun<Value>& run, int b
       weight_h.Load(shape.zoneout_h, rows, at);
     }
     unit.LoadStatistics(shape);
+    if (slot >= prefetch.kStepsAhead) prefetch.Step(slot - prefetch.kStepsAhead);
   };
   rows.All([&](int i, int n) {
     const bool there = owns && rows.Inside(i, n);
     dh[i] = there ? run.dh[j * padded + n] : 0.0f;
     dc[i] = there ? run.dc[j * padded + n] : 0.0f;
-    if (owns || n >= tile_rows) return;
-    BNLSTM_UNROLL
-    for (int g = 0; g < 4; ++g) *place(g, n) = 0;
   });
+  BNLSTM_UNROLL
+  for (int g = 0; g < 4; ++g) mine[g * kOfGate] = {};
   load(steps - 1);
 
   for (int slot = steps - 1; slot >= 0; --slot) {
@@ -102,43 +108,45 @@ __device__ __forceinline__ void RunBackward(const BackwardRun<Value>& run, int b
           [&](int i, int) { return weight_h.Get(i); }, [&](int i, int) { return weight_c.Get(i); },
           [&](int i, int, float d) { dh[i] = d; }, [&](int i, int, float d) { dc[i] = d; }, dz,
           d_pre);
-      const int at = j * stride + slot * padded;
-      unit.Products(shape, rows, kept, d_pre,
-                    [&](int i, int n, int g, float da, float db, float d) {
-                      const bool inside = rows.Inside(i, n);
-                      if (n < tile_rows) *place(g, n) = Op::Round(inside ? da : 0.0f);
-                      if (n >= padded) return;
-                      const int to = g * gate + at + n;
-                      if (run.db) StoreValue(run.db + to, inside ? db : 0.0f);
-                      if (run.dp) run.dp[to] = d;
-                    });
+      float da[4][kRows];
+      unit.RecurrentGradients(shape, rows, kept, d_pre, [&](int i, int n, int g, float d) {
+        da[g][i] = rows.Inside(i, n) ? d : 0.0f;
+      });
+      BNLSTM_UNROLL
+      for (int g = 0; g < 4; ++g) Op::Round(mine[g * kOfGate], [&](int i) { return da[g][i]; });
     }
     device::SyncBlock();
-    auto* const exchange = run.exchange + 4 * slot * plane;
-    BNLSTM_UNROLL
-    for (int g = 0; g < 4; ++g) {
-      Publish(exchange + g * plane + block * published, tile + g * published,
-              published / Op::kVector);
-    }
+    auto* const exchange = reinterpret_cast<device::Words*>(run.exchange) + 4 * slot * plane;
+    Publish<Value, 4, kRows>(exchange + block * (kUnitsOfBlock / Op::kVector) * tile_rows, plane,
+                             tile_rows, tile);
 
     // What other blocks do not wait for.
     if (owns) {
       const int at = j * stride + slot * padded;
       sum.Add(unit.SumOfLane());
       auto* const da = reinterpret_cast<Published<Value>*>(run.da);
-      rows.Each([&](int, int n) {
-        BNLSTM_UNROLL
-        for (int g = 0; g < 4; ++g) da[g * gate + at + n] = *place(g, n);
-      });
+      float db[4][kRows];
+      if (run.db) {
+        unit.InputGradients(shape, rows, kept, d_pre, [&](int i, int n, int g, float d) {
+          db[g][i] = rows.Inside(i, n) ? d : 0.0f;
+        });
+      }
+      BNLSTM_UNROLL
+      for (int g = 0; g < 4; ++g) {
+        const int to = g * gate + at;
+        if (rows.InMemory()) {
+          *reinterpret_cast<Ours*>(da + to + device::Lane() * kRows) = mine[g * kOfGate];
+        }
+        if (run.db) StoreRows(rows, run.db + to, [&](int i) { return db[g][i]; });
+        if (run.dp) StoreRows(rows, run.dp + to, [&](int i) { return d_pre[g].Get(i); });
+      }
     }
     if (slot > 0) load(slot - 1);
-    product.Run(exchange + block % kBlocksOfGroup * plane, tile_rows, run.watch, slots);
+    product.Run(run.exchange + (4 * slot + block % kBlocksOfGroup) * plane * Op::kVector, tile_rows,
+                run.watch, slots);
     device::SyncBlock();
-    UnitSums parts[kRows] = {};
-    rows.Each([&](int i, int n) { parts[i] = product.Sum(slots, warp, tile_rows, n); });
     float sums[kRows];
-    group.Add(
-        steps - 1 - slot, run.watch, [&](int member, int i) { return parts[i].of[member]; }, sums);
+    group.Add(steps - 1 - slot, run.watch, product.Sum(slots, warp), sums);
     rows.All([&](int i, int) { dh[i] += sums[i]; });
   }
   if (!owns) return;

@@ -143,34 +143,62 @@ class BackwardUnit {
     return k < kSumGammaC ? sum_of_lane_ : k == kSumGammaC ? cell_sums_[1] : cell_sums_[0];
   }
 
-  /// Step 7: from the gradients of the pre-activations to those of the two products, gate by gate:
-  /// `set(i, n, g, da, db, d)`. In the padding da and db may be anything.
+  /// Step 7: from the gradients of the pre-activations to those of the recurrent products, gate by gate:
+  /// `set(i, n, g, da)`. In the padding anything.
   template <class Set>
-  __device__ __forceinline__ void Products(const StepShape& shape, const RowsOfStep& rows,
-                                           const Kept& kept, const Column<kRows> (&d_pre)[4],
-                                           const Set& set) {
+  __device__ __forceinline__ void RecurrentGradients(const StepShape& shape, const RowsOfStep& rows,
+                                                     const Kept& kept,
+                                                     const Column<kRows> (&d_pre)[4],
+                                                     const Set& set) {
+    Gradients(
+        rows, kept.a, d_pre, 4, gamma_h_, recurrent_,
+        [&](int n) { recurrent_.Load(shape.Recurrent(j_), RowOf(shape, rows, n)); }, shape.eps, set);
+  }
+  /// The same of the inputs' products.
+  template <class Set>
+  __device__ __forceinline__ void InputGradients(const StepShape& shape, const RowsOfStep& rows,
+                                                 const Kept& kept, const Column<kRows> (&d_pre)[4],
+                                                 const Set& set) {
+    Gradients(
+        rows, kept.x, d_pre, 8, gamma_x_, input_,
+        [&](int n) {
+          input_.Load(shape.Input(j_), shape.tables.InputRow(RowOf(shape, rows, n)));
+        },
+        shape.eps, set);
+  }
+
+ private:
+  /// Of one of the two products, whose sums begin at `first`.
+  template <class Load, class Set>
+  __device__ __forceinline__ void Gradients(const RowsOfStep& rows,
+                                            const Held<kRows, Value> (&normalised)[4],
+                                            const Column<kRows> (&d_pre)[4], int first,
+                                            const float (&gamma)[4], Normalizer<4>& norm,
+                                            const Load& load, float eps, const Set& set) {
+    float mean[4], slope[4], scale[4];
+    BNLSTM_UNROLL
+    for (int g = 0; g < 4; ++g) {
+      mean[g] = sums_[g] * inverse_;
+      slope[g] = sums_[first + g] * inverse_;
+      scale[g] = norm.r[g] * gamma[g];
+    }
     rows.All([&](int i, int n) {
       if (by_row_) {
-        const int row = RowOf(shape, rows, n);
-        recurrent_.Load(shape.Recurrent(j_), row);
-        recurrent_.Invert(shape.eps);
-        input_.Load(shape.Input(j_), shape.tables.InputRow(row));
-        input_.Invert(shape.eps);
+        load(n);
+        norm.Invert(eps);
+        BNLSTM_UNROLL
+        for (int g = 0; g < 4; ++g) scale[g] = norm.r[g] * gamma[g];
       }
       const bool counts = rows.Counts(i, n);
       BNLSTM_UNROLL
       for (int g = 0; g < 4; ++g) {
-        const float d = d_pre[g].Get(i), mean = sums_[g] * inverse_;
-        const float a = fmaf(kept.a[g].Get(i, n), sums_[4 + g] * inverse_, mean);
-        const float x = fmaf(kept.x[g].Get(i, n), sums_[8 + g] * inverse_, mean);
-        const float da = (counts ? d - a : d) * (recurrent_.r[g] * gamma_h_[g]);
-        const float db = (counts ? d - x : d) * (input_.r[g] * gamma_x_[g]);
-        set(i, n, g, da, db, d);
+        const float d = d_pre[g].Get(i);
+        const float centred = d - fmaf(normalised[g].Get(i, n), slope[g], mean[g]);
+        set(i, n, g, (counts ? centred : d) * scale[g]);
       }
     });
   }
 
- private:
   __device__ __forceinline__ float PreActivation(const Kept& kept, int g, int i, int n) const {
     return fmaf(kept.a[g].Get(i, n), gamma_h_[g], fmaf(kept.x[g].Get(i, n), gamma_x_[g], bias_[g]));
   }
@@ -218,6 +246,8 @@ __device__ inline void StepBackward(const BackwardStep<Value>& u, int64_t j) {
   const int64_t H = shape.hidden, at = j * shape.stride, carried_at = j * shape.padded;
   KeptStep<kRows, Value> kept;
   Held<kRows, float> dh_in, dc_in;
+  Outgoing<kRows, float> dh_out, dc_out, dp[4];
+  Outgoing<kRows, Value> da[4], db[4];
   Column<kRows> dz, d_pre[4];
   BNLSTM_UNROLL
   for (int g = 0; g < 4; ++g) {
@@ -225,7 +255,12 @@ __device__ inline void StepBackward(const BackwardStep<Value>& u, int64_t j) {
     kept.a[g].Load(rows, u.kept_a, column);
     if (u.kept_b) kept.x[g].Load(rows, u.kept_b, column);
     d_pre[g].Place(u.temporary + (g * H + j) * shape.padded);
+    da[g].Place(u.da + column);
+    db[g].Place(u.db ? u.db + column : nullptr);
+    dp[g].Place(u.dp ? u.dp + column : nullptr);
   }
+  dh_out.Place(u.dh + carried_at);
+  dc_out.Place(u.dc + carried_at);
   dz.Place(u.temporary + (4 * H + j) * shape.padded);
   if (u.dy) kept.dy.Load(rows, u.dy, at);
   kept.c.Load(rows, u.c, at);
@@ -236,27 +271,30 @@ __device__ inline void StepBackward(const BackwardStep<Value>& u, int64_t j) {
   BackwardUnit<kRows, Value, false> unit(shape, u.through, j);
   unit.LoadStatistics(shape);
 
-  const auto pass = [&](float* to) {
-    return [to, &rows, carried_at](int i, int n, float d) {
-      if (rows.Inside(i, n)) to[carried_at + n] = d;
-    };
-  };
   unit.PreActivations(
       shape, rows, kept, [&](int i, int n) { return dh_in.Get(i, n); },
       [&](int i, int n) { return dc_in.Get(i, n); },
       [&](int i, int n) { return shape.zoneout_h.Weight(rows, i, n, at + n); },
-      [&](int i, int n) { return shape.zoneout_c.Weight(rows, i, n, at + n); }, pass(u.dh),
-      pass(u.dc), dz, d_pre);
+      [&](int i, int n) { return shape.zoneout_c.Weight(rows, i, n, at + n); },
+      [&](int i, int n, float d) { dh_out.Set(i, n, rows.Inside(i, n) ? d : 0.0f); },
+      [&](int i, int n, float d) { dc_out.Set(i, n, rows.Inside(i, n) ? d : 0.0f); }, dz, d_pre);
   sum.Add(unit.SumOfLane());
   sum.Store();
-  unit.Products(shape, rows, kept, d_pre, [&](int i, int n, int g, float da, float db, float d) {
-    if (n >= rows.padded) return;
-    const int64_t to = (g * H + j) * shape.stride + n;
-    const bool inside = rows.Inside(i, n);
-    StoreValue(u.da + to, inside ? da : 0.0f);
-    if (u.db) StoreValue(u.db + to, inside ? db : 0.0f);
-    if (u.dp) u.dp[to] = d;
+  unit.RecurrentGradients(shape, rows, kept, d_pre, [&](int i, int n, int g, float d) {
+    da[g].Set(i, n, rows.Inside(i, n) ? d : 0.0f);
+    dp[g].Set(i, n, d_pre[g].Get(i));
   });
+  unit.InputGradients(shape, rows, kept, d_pre, [&](int i, int n, int g, float d) {
+    db[g].Set(i, n, rows.Inside(i, n) ? d : 0.0f);
+  });
+  BNLSTM_UNROLL
+  for (int g = 0; g < 4; ++g) {
+    da[g].Store(rows);
+    db[g].Store(rows);
+    dp[g].Store(rows);
+  }
+  dh_out.Store(rows);
+  dc_out.Store(rows);
 }
 
 }  // namespace bnlstm::cuda

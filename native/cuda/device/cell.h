@@ -109,9 +109,13 @@ class Weights {
                                        int64_t at) {
     whole_ = 0;
     rest_ = zoneout.keep ? 0.0f : zoneout.rate;
+    Neighbours<uint8_t, kRows> keep = {};
+    if (zoneout.keep && rows.InMemory()) {
+      keep = *reinterpret_cast<const Neighbours<uint8_t, kRows>*>(zoneout.keep + at +
+                                                                  device::Lane() * kRows);
+    }
     rows.All([&](int i, int n) {
-      const bool keeps = zoneout.keep && rows.Inside(i, n) && zoneout.keep[at + n] != 0;
-      whole_ |= keeps || !rows.Runs(i, n) ? 1u << i : 0u;
+      whole_ |= keep.of[i] != 0 || !rows.Runs(i, n) ? 1u << i : 0u;
     });
   }
   __device__ __forceinline__ float Get(int i) const {

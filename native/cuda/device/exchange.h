@@ -1,7 +1,6 @@
 #pragma once
 
-#include "core/bf16.h"
-#include "cuda/device/primitives.h"
+#include "cuda/device/rows.h"
 #include "cuda/split.h"
 
 namespace bnlstm::cuda {
@@ -20,6 +19,10 @@ template <>
 struct Operand<uint16_t> {
   static constexpr int kVector = 8;
   static __device__ uint16_t Round(float value) { return device::RoundToBf16(value); }
+  template <int kRows, class Get>
+  static __device__ __forceinline__ void Round(Neighbours<uint16_t, kRows>& to, const Get& get) {
+    cuda::Round(to, get);
+  }
   static __device__ float Rounded(float value) { return FromBf16(Round(value)); }
   static __device__ void Multiply(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
     device::MultiplyTiles(d, a, b);
@@ -31,6 +34,11 @@ template <>
 struct Operand<float> {
   static constexpr int kVector = 4;
   static __device__ uint32_t Round(float value) { return device::RoundToTf32(value); }
+  template <int kRows, class Get>
+  static __device__ __forceinline__ void Round(Neighbours<uint32_t, kRows>& to, const Get& get) {
+    BNLSTM_UNROLL
+    for (int i = 0; i < kRows; ++i) to.of[i] = Round(get(i));
+  }
   static __device__ float Rounded(float value) { return value; }
   static __device__ void Multiply(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
     device::MultiplyTf32Tiles(d, a, b);
@@ -85,12 +93,26 @@ class Patience {
   int64_t began_ = 0;
 };
 
-/// Publishes what the block has in shared memory: `vectors` of 16 bytes, by all of its threads.
-__device__ __forceinline__ void Publish(void* to, const void* from, int vectors) {
-  auto* const target = static_cast<device::Words*>(to);
-  const auto* const source = static_cast<const device::Words*>(from);
-  for (int i = device::ThreadIndex(); i < vectors; i += kWarpsOfBlock * device::kWarp) {
-    device::StoreRelaxed(target + i, source[i]);
+/// Publishes what the block has in shared memory, [kPlanes][8 units][32 kRows rows], by all of its
+/// threads: to the rows' places in the vectors of the block, `plane` vectors from plane to plane.
+template <class Value, int kPlanes, int kRows>
+__device__ __forceinline__ void Publish(device::Words* to, int64_t plane, int rows,
+                                        const Published<Value>* from) {
+  constexpr int kVector = Operand<Value>::kVector, kRowsOfTile = kRows * device::kWarp;
+  constexpr int kVectors = kPlanes * kUnitsOfBlock / kVector;  // of a row
+  constexpr int kThreads = kWarpsOfBlock * device::kWarp;
+  BNLSTM_UNROLL
+  for (int begin = 0; begin < kVectors * kRowsOfTile; begin += kThreads) {
+    const int i = begin + device::ThreadIndex(), row = i % kRowsOfTile, vector = i / kRowsOfTile;
+    if (row >= rows || vector >= kVectors) continue;
+    union {
+      Published<Value> of[kVector];
+      device::Words words;
+    } values;
+    BNLSTM_UNROLL
+    for (int u = 0; u < kVector; ++u) values.of[u] = from[(vector * kVector + u) * kRowsOfTile + row];
+    constexpr int kOfPlane = kUnitsOfBlock / kVector;
+    device::StoreRelaxed(to + vector / kOfPlane * plane + vector % kOfPlane * rows + row, values.words);
   }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "cuda/device/forward_step.h"
+#include "cuda/device/prefetch.h"
 #include "cuda/device/recurrent_product.h"
 
 namespace bnlstm::cuda {
@@ -28,27 +29,25 @@ struct ForwardRun {
 template <class Value, int kItems, int kRows>
 __device__ __forceinline__ void RunForward(const ForwardRun<Value>& run, int block, int blocks) {
   using Op = Operand<Value>;
-  using Product = RecurrentProduct<Value, kItems>;
+  using Product = RecurrentProduct<Value, kItems, kRows>;
+  using Ours = Neighbours<Published<Value>, kRows>;
   StepShape shape = run.shape;
   const int H = static_cast<int>(shape.hidden), stride = static_cast<int>(shape.stride);
   const int first = static_cast<int>(shape.step), steps = static_cast<int>(run.steps);
   const int gate = H * stride;  // from gate to gate
   const int padded = static_cast<int>(shape.padded), tile_rows = TileRows(shape.batch);
   const int warp = device::Warp(), j = block * kUnitsOfBlock + warp;
-  const bool owns = j < H;  // the last block may have less than eight
-  auto* const slots = device::SharedMemory<UnitSums>();
+  const bool owns = j < H;
+  auto* const slots = device::SharedMemory<PairSums>();
   auto* const tile = reinterpret_cast<Published<Value>*>(slots + run.split.slices * kUnitsOfBlock *
-                                                                     SlotStride(tile_rows));
-  const int published = kUnitsOfBlock * tile_rows;  // by a block, of a step
-  const auto place = [&](int n) {
-    return tile + (warp / Op::kVector * tile_rows + n) * Op::kVector + warp % Op::kVector;
-  };
+                                                                     2 * SlotStride(kRows));
+  auto* const mine = reinterpret_cast<Ours*>(tile) + device::ThreadIndex();
   const bool eventful = shape.lengths || shape.zoneout_c.keep || shape.zoneout_h.keep;
-  const auto exchange = [&](int slot) {
-    return run.exchange + slot * ExchangeVectors<Value>(blocks, tile_rows) * Op::kVector;
-  };
+  const int64_t vectors = ExchangeVectors<Value>(blocks, tile_rows);  // of a step
   const auto publish = [&](int slot) {
-    Publish(exchange(slot) + block * published, tile, published / Op::kVector);
+    auto* const to = reinterpret_cast<device::Words*>(run.exchange) + slot * vectors;
+    Publish<Value, 1, kRows>(to + block * (kUnitsOfBlock / Op::kVector) * tile_rows, 0, tile_rows,
+                             tile);
   };
 
   const Product product(run.weights, run.split, tile_rows, block, blocks);
@@ -58,12 +57,19 @@ __device__ __forceinline__ void RunForward(const ForwardRun<Value>& run, int blo
   float h_before[kRows];
   Weights<kRows> weight_c, weight_h;
   auto rows = shape.RowsOfStep<kRows>();
+  Prefetch<1> prefetch;
+  if (owns) {
+    BNLSTM_UNROLL
+    for (int g = 0; g < 4; ++g) {
+      prefetch.Add(run.terms + g * gate + j * stride, padded * sizeof(float));
+    }
+  }
   rows.All([&](int i, int n) {
     const bool there = owns && rows.Inside(i, n);
     c[0].Set(i, there ? run.c[j * stride + n] : 0.0f);
     h_before[i] = there ? LoadValue(run.h + j * stride + n) : 0.0f;
-    if (n < tile_rows) *place(n) = Op::Round(h_before[i]);
   });
+  Op::Round(*mine, [&](int i) { return h_before[i]; });
   // All that a step needs besides the product, while that is on its way.
   const auto load = [&](int slot) {
     shape.step = first + slot;
@@ -77,19 +83,20 @@ __device__ __forceinline__ void RunForward(const ForwardRun<Value>& run, int blo
       weight_h.Load(shape.zoneout_h, rows, at);
     }
     unit.LoadStatistics(shape);
+    if (slot + prefetch.kStepsAhead < steps) prefetch.Step(slot + prefetch.kStepsAhead);
   };
   device::SyncBlock();
   publish(0);
   load(0);
 
   for (int slot = 0; slot < steps; ++slot) {
-    product.Run(exchange(slot), tile_rows, run.watch, slots);
+    product.Run(run.exchange + slot * vectors * Op::kVector, tile_rows, run.watch, slots);
     device::SyncBlock();
     if (owns) {
-      rows.Each([&](int i, int n) {
-        const UnitSums sums = product.Sum(slots, warp, tile_rows, n);
+      const UnitSums<kRows> sums = product.Sum(slots, warp);
+      rows.All([&](int i, int) {
         BNLSTM_UNROLL
-        for (int g = 0; g < 4; ++g) a[g].Set(i, sums.of[g]);
+        for (int g = 0; g < 4; ++g) a[g].Set(i, sums.of[g][i]);
       });
       unit.MeasureProducts(shape, rows, a);
       unit.Gates(
@@ -100,10 +107,8 @@ __device__ __forceinline__ void RunForward(const ForwardRun<Value>& run, int blo
       unit.Hidden(
           shape, rows, c[0], o, [&](int i, int) { return h_before[i]; },
           [&](int i, int) { return weight_h.Get(i); },
-          [&](int i, int n, float h) {
-            h_before[i] = Op::Rounded(h);
-            if (n < tile_rows) *place(n) = Op::Round(h);
-          });
+          [&](int i, int, float h) { h_before[i] = Op::Rounded(h); });
+      Op::Round(*mine, [&](int i) { return h_before[i]; });
     }
     device::SyncBlock();
     if (slot + 1 < steps) publish(slot + 1);
@@ -113,17 +118,16 @@ __device__ __forceinline__ void RunForward(const ForwardRun<Value>& run, int blo
       const int at = j * stride + slot * padded;
       const bool inside = slot + 1 < run.here;
       const int after = j * stride + (inside ? (slot + 1) * padded : 0);
-      float* const c_to = inside ? run.c : run.c_there;
-      Value* const h_to = inside ? run.h : run.h_there;
-      rows.Each([&](int i, int n) {
-        c_to[after + n] = c[0].Get(i);
-        StoreValue(h_to + (after + n), h_before[i]);
-        if (!rows.Inside(i, n) || !run.kept_a) return;
+      StoreRows(rows, (inside ? run.c : run.c_there) + after, [&](int i) { return c[0].Get(i); });
+      StoreRows(rows, (inside ? run.h : run.h_there) + after, [&](int i) { return h_before[i]; });
+      if (run.kept_a) {
         BNLSTM_UNROLL
         for (int g = 0; g < 4; ++g) {
-          StoreValue(run.kept_a + (g * gate + at + n), unit.Kept(g, a[g].Get(i), x[g].Get(i, n)));
+          StoreRows(rows, run.kept_a + (g * gate + at), [&](int i) {
+            return unit.Kept(g, a[g].Get(i), x[g].Get(i, 0));
+          });
         }
-      });
+      }
       unit.StoreStatistics(shape);
     }
     if (slot + 1 < steps) load(slot + 1);

@@ -217,18 +217,31 @@ __device__ inline void StepForward(const ForwardStep<Value>& u, int64_t j) {
   Column<kRows> a[4], c[1], o;
   Held<kRows, float> x[4], c_before;
   Held<kRows, Value> h_before;
+  Held<kRows, float> products[4];
+  Outgoing<kRows, Value> kept_a[4], kept_b[4], h;
+  Outgoing<kRows, float> c_after;
   BNLSTM_UNROLL
   for (int g = 0; g < 4; ++g) {
-    float* const from_a = u.a + (g * H + j) * shape.padded;
-    a[g].Place(from_a);
-    if constexpr (kRows > 0) rows.Each([&](int i, int n) { a[g].Set(i, from_a[n]); });
-    x[g].Load(rows, u.p, (g * H + j) * shape.stride);
+    const int64_t column = (g * H + j) * shape.padded, to = (g * H + j) * shape.stride;
+    a[g].Place(u.a + column);
+    if constexpr (kRows > 0) products[g].Load(rows, u.a, column);
+    x[g].Load(rows, u.p, to);
+    kept_a[g].Place(u.kept_a ? u.kept_a + to : nullptr);
+    kept_b[g].Place(u.kept_b ? u.kept_b + to : nullptr);
   }
+  h.Place(u.h + at);
+  c_after.Place(u.c + at);
   c[0].Place(u.c + at);
   o.Place(u.a + (2 * H + j) * shape.padded);  // where its product was
   c_before.Load(rows, u.c_before, at);
   if (shape.lengths || shape.zoneout_h.rate != 0) {
     h_before.Load(rows, u.h_before, at);
+  }
+  if constexpr (kRows > 0) {
+    BNLSTM_UNROLL
+    for (int g = 0; g < 4; ++g) {
+      rows.All([&](int i, int n) { a[g].Set(i, products[g].Get(i, n)); });
+    }
   }
   ForwardUnit<kRows, false> unit(shape, j);
   unit.LoadStatistics(shape);
@@ -247,21 +260,25 @@ __device__ inline void StepForward(const ForwardStep<Value>& u, int64_t j) {
       [&](int i, int n) { return c_before.Get(i, n); },
       [&](int i, int n) { return shape.zoneout_c.Weight(rows, i, n, at + n); },
       [&](int i, int n, int g, float kept) {
-        if (!rows.Inside(i, n)) return;
-        const int64_t to = (g * H + j) * shape.stride + n;
-        if (u.kept_a) StoreValue(u.kept_a + to, kept);
-        if (u.kept_b) StoreValue(u.kept_b + to, input.Hat(g, x[g].Get(i, n)));
+        kept_a[g].Set(i, n, kept);
+        kept_b[g].Set(i, n, input.Hat(g, x[g].Get(i, n)));
       },
       c[0], o);
   unit.MeasureCell(shape, rows, c);
   unit.Hidden(
       shape, rows, c[0], o, [&](int i, int n) { return h_before.Get(i, n); },
       [&](int i, int n) { return shape.zoneout_h.Weight(rows, i, n, at + n); },
-      [&](int i, int n, float h) {
-        if (n >= rows.padded) return;
-        if constexpr (kRows > 0) u.c[at + n] = c[0].Get(i);
-        StoreValue(u.h + at + n, h);
+      [&](int i, int n, float next) {
+        if constexpr (kRows > 0) c_after.Set(i, n, c[0].Get(i));
+        h.Set(i, n, next);
       });
+  BNLSTM_UNROLL
+  for (int g = 0; g < 4; ++g) {
+    kept_a[g].Store(rows);
+    kept_b[g].Store(rows);
+  }
+  c_after.Store(rows);
+  h.Store(rows);
   unit.StoreStatistics(shape);
 }
 

@@ -69,6 +69,13 @@ __device__ inline void MultiplyTf32Tiles(float (&d)[4], const uint32_t (&a)[4],
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
 
+template <class To, class From>
+__device__ inline To Same(const From& from) {
+  static_assert(sizeof(To) == sizeof(From));
+  To to;
+  memcpy(&to, &from, sizeof to);
+  return to;
+}
 __device__ inline uint32_t BitsOf(float value) { return __float_as_uint(value); }
 __device__ inline float FloatOf(uint32_t bits) { return __uint_as_float(bits); }
 
@@ -89,30 +96,27 @@ __device__ inline float InverseSquareRoot(float x) { return rsqrtf(x); }
 // there as soon as its first word is, is what all of this engine's architectures do.
 __device__ inline Words LoadRelaxed(const void* from) {
   Words v;
-  asm volatile(
-      "{ .reg .b128 q; .reg .b64 l, h; ld.relaxed.gpu.global.b128 q, [%4]; mov.b128 {l, h}, q;"
-      " mov.b64 {%0, %1}, l; mov.b64 {%2, %3}, h; }"
-      : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
-      : "l"(from)
-      : "memory");
+  asm volatile("ld.relaxed.gpu.global.v4.b32 {%0, %1, %2, %3}, [%4];"
+               : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
+               : "l"(from)
+               : "memory");
   return v;
 }
 __device__ inline void LoadRelaxedIf(bool condition, const void* from, Words& v) {
   asm volatile(
-      "{ .reg .b128 q; .reg .b64 l, h; .reg .pred p; setp.ne.s32 p, %5, 0;"
-      " mov.b64 l, {%0, %1}; mov.b64 h, {%2, %3}; mov.b128 q, {l, h};"
-      " @p ld.relaxed.gpu.global.b128 q, [%4];"
-      " mov.b128 {l, h}, q; mov.b64 {%0, %1}, l; mov.b64 {%2, %3}, h; }"
+      "{ .reg .pred p; setp.ne.s32 p, %5, 0;"
+      " @p ld.relaxed.gpu.global.v4.b32 {%0, %1, %2, %3}, [%4]; }"
       : "+r"(v.x), "+r"(v.y), "+r"(v.z), "+r"(v.w)
       : "l"(from), "r"(static_cast<int>(condition))
       : "memory");
 }
 __device__ inline void StoreRelaxed(void* to, const Words& v) {
-  asm volatile(
-      "{ .reg .b128 q; .reg .b64 l, h; mov.b64 l, {%1, %2}; mov.b64 h, {%3, %4};"
-      " mov.b128 q, {l, h}; st.relaxed.gpu.global.b128 [%0], q; }" ::"l"(to),
-      "r"(v.x), "r"(v.y), "r"(v.z), "r"(v.w)
-      : "memory");
+  asm volatile("st.relaxed.gpu.global.v4.b32 [%0], {%1, %2, %3, %4};" ::"l"(to), "r"(v.x),
+               "r"(v.y), "r"(v.z), "r"(v.w)
+               : "memory");
+}
+__device__ inline void Prefetch(const void* line) {
+  asm volatile("prefetch.global.L2 [%0];" ::"l"(line));
 }
 __device__ inline int LoadFlag(const int* from) {
   int flag;

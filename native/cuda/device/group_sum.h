@@ -1,7 +1,6 @@
 #pragma once
 
-#include "cuda/device/exchange.h"
-#include "cuda/device/rows.h"
+#include "cuda/device/recurrent_product.h"
 
 namespace bnlstm::cuda {
 
@@ -23,58 +22,48 @@ class GroupSum {
         to_(memory + Place(block - member_, member_)),
         from_(memory + Place(block, 0)) {}
 
-  /// Sends `part(member, i)` of each row to the other members, and returns in `sums` those of the lane,
-  /// of all members in one order. `step`: counts from 0.
-  template <class Part>
-  __device__ __forceinline__ void Add(int step, const Watch& watch, const Part& part,
+  /// Sends the other members their parts, and returns in `sums` those of the lane's rows, of all members
+  /// in one order. `step`: counts from 0.
+  __device__ __forceinline__ void Add(int step, const Watch& watch, const UnitSums<kRows>& parts,
                                       float (&sums)[kRows]) const {
     const uint32_t bit = static_cast<uint32_t>(step) & 1;
-    float mine[kRows];
+    Words theirs[kBlocksOfGroup];
     BNLSTM_UNROLL
     for (int member = 0; member < kBlocksOfGroup; ++member) {
-      if (member == member_) {
-        BNLSTM_UNROLL
-        for (int i = 0; i < kRows; ++i) mine[i] = part(member, i);
-      } else {
-        uint32_t words[4] = {};
-        BNLSTM_UNROLL
-        for (int i = 0; i < kRows; ++i) words[i] = device::BitsOf(part(member, i));
-        device::StoreRelaxed(to_ + member * kOfBlock,
-                             {(words[0] & ~1u) | bit, words[1], words[2], words[3]});
-      }
-    }
-    Words theirs[kBlocksOfGroup] = {};
-    const auto missing = [&](int member) {
-      return member != member_ && (theirs[member].x & 1) != bit;
-    };
-    const auto any_missing = [&] {
-      bool any = false;
+      uint32_t words[4] = {};
       BNLSTM_UNROLL
-      for (int member = 0; member < kBlocksOfGroup; ++member) any = any || missing(member);
-      return any;
-    };
+      for (int i = 0; i < kRows; ++i) words[i] = device::BitsOf(parts.of[member][i]);
+      theirs[member] = {(words[0] & ~1u) | bit, words[1], words[2], words[3]};
+      if (member == member_) continue;
+      device::StoreRelaxed(to_ + member * kOfBlock, theirs[member]);
+    }
     BNLSTM_UNROLL
     for (int member = 0; member < kBlocksOfGroup; ++member) {
-      theirs[member].x = ~bit;
       device::LoadRelaxedIf(member != member_, from_ + member * kOfMember, theirs[member]);
     }
-    if (any_missing()) {
+    const auto missing = [&] {
+      uint32_t other = 0;
+      BNLSTM_UNROLL
+      for (const Words& each : theirs) other |= each.x ^ bit;
+      return (other & 1) != 0;
+    };
+    if (missing()) {
       Patience patience(watch);
       do {
         BNLSTM_UNROLL
         for (int member = 0; member < kBlocksOfGroup; ++member) {
-          device::LoadRelaxedIf(missing(member), from_ + member * kOfMember, theirs[member]);
+          device::LoadRelaxedIf(((theirs[member].x ^ bit) & 1) != 0, from_ + member * kOfMember,
+                                theirs[member]);
         }
-      } while (any_missing() && !patience.Ends());
+      } while (missing() && !patience.Ends());
     }
     BNLSTM_UNROLL
     for (int i = 0; i < kRows; ++i) {
       float of[kBlocksOfGroup];
       BNLSTM_UNROLL
       for (int member = 0; member < kBlocksOfGroup; ++member) {
-        const uint32_t words[4] = {theirs[member].x, theirs[member].y, theirs[member].z,
-                                   theirs[member].w};
-        of[member] = member == member_ ? mine[i] : device::FloatOf(words[i]);
+        const Words& each = theirs[member];
+        of[member] = device::FloatOf(i == 0 ? each.x : i == 1 ? each.y : i == 2 ? each.z : each.w);
       }
       sums[i] = (of[0] + of[1]) + (of[2] + of[3]);
     }

@@ -17,10 +17,11 @@
 //   void MultiplyTiles(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2])
 //                                         d += a b: bf16 16x16 by 16x8, as mma.sync.m16n8k16
 //   void MultiplyTf32Tiles(same)          d += a b: TF32 16x8 by 8x8, as mma.sync.m16n8k8
-//   uint32_t BitsOf(float), float FloatOf(uint32_t)
+//   uint32_t BitsOf(float), float FloatOf(uint32_t), To Same<To>(from)    the same bits
 //   float Exp2(float), Reciprocal(float), InverseSquareRoot(float)    to some 2e-7 of the result
 //   Words LoadRelaxed(const void*), void StoreRelaxed(void*, Words)    16 bytes at once, between blocks
 //   void LoadRelaxedIf(bool, const void*, Words&)    predicated, as far as ptxas likes
+//   void Prefetch(const void*)            a line of 128 bytes, into L2
 //   int LoadFlag(const int*), void StoreFlag(int*, int)               between blocks, and to the host
 //   void SpinHint()                       in every loop that waits for another block
 //   int64_t Nanoseconds()                 of a clock; only differences mean anything

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "cuda/device/exchange.h"
+#include "cuda/device/rows.h"
 #include "cuda/split.h"
 
 namespace bnlstm::cuda {
@@ -9,8 +10,6 @@ namespace bnlstm::cuda {
 // the blocks publish goes from the exchange to registers and into the tensor cores, without a stop in
 // shared memory. The order of k does not matter as long as weights have the same, so a lane takes 16
 // bytes of neighbours at a time. Rows are filled up to tiles: no load depends on its lane.
-
-__device__ inline int Least(int a, int b) { return a < b ? a : b; }
 
 /// The share of a warp.
 struct Share {
@@ -48,7 +47,7 @@ class Reader {
     do {
       BNLSTM_UNROLL
       for (int n = 0; n < kAhead; ++n) {
-        const Words* const from = from_ + (first + n) * apart_ + tile * kTileRows;
+        const Words* const from = Of(first + n, tile);
         BNLSTM_UNROLL
         for (int half = 0; half < 2; ++half) {
           Words& mine = ahead_[2 * n + half];
@@ -66,12 +65,14 @@ class Reader {
   }
 
  private:
+  __device__ __forceinline__ const Words* Of(int item, int tile) const {
+    return from_ + item * apart_ + tile * kTileRows;
+  }
   __device__ __forceinline__ void Ask(int item, int tile) {
     const bool wanted = item < share_.items && tile < share_.end;
-    const Words* const from = from_ + item * apart_ + tile * kTileRows;
     Words* const into = ahead_ + item % kAhead * 2;
-    device::LoadRelaxedIf(wanted, from, into[0]);
-    device::LoadRelaxedIf(wanted, from + kTileRows / 2, into[1]);
+    device::LoadRelaxedIf(wanted, Of(item, tile), into[0]);
+    device::LoadRelaxedIf(wanted, Of(item, tile) + kTileRows / 2, into[1]);
   }
 
   const Words* const from_;
@@ -81,17 +82,25 @@ class Reader {
   Words ahead_[2 * kAhead] = {};
 };
 
-/// Of the block's four columns of a unit: its gates forward, and backward the units of that number of
-/// the group's four blocks.
-struct alignas(16) UnitSums {
+/// Two columns of a unit for two rows: as a lane of a product has them, { column of row and next row, other
+/// column of both }. Columns are gates forward, and backward the units of that number of the group's
+/// blocks.
+struct alignas(16) PairSums {
   float of[4];
+};
+
+/// The four columns of a unit for the rows of a lane.
+template <int kRows>
+struct UnitSums {
+  float of[4][kRows];
 };
 
 /// 32 columns of weights are the rows of the tensor cores' left operand, the batch their columns. Lane
 /// 4g + t has all four columns of unit g.
-template <class Value, int kItems>
+template <class Value, int kItems, int kRows>
 class RecurrentProduct {
   static constexpr int kAhead = kItems % 4 == 0 ? 4 : kItems / 2;
+  static constexpr int kStride = SlotStride(kRows);
   using Op = Operand<Value>;
   using Words = device::Words;
 
@@ -121,11 +130,11 @@ class RecurrentProduct {
   /// Leaves the sums of the warp's slice in `slots` [slices][units][stride]. `from`: what has been or
   /// will be published, [vectors][rows][kVector].
   __device__ __forceinline__ void Run(const Published<Value>* from, int rows, const Watch& watch,
-                                      UnitSums* slots) const {
+                                      PairSums* slots) const {
     const int g = device::Lane() / 4, t = device::Lane() % 4;
     Reader<kItems, kAhead> reader(from + (Vector(0) * rows + g) * Op::kVector, 4 * rows, share_,
                                   watch);
-    UnitSums* const to = slots + (share_.slice * kUnitsOfBlock + g) * SlotStride(rows) + 2 * t;
+    PairSums* const to = slots + (share_.slice * kUnitsOfBlock + g) * 2 * kStride;
     for (int tile = share_.first; tile < share_.end; ++tile) {
       float sums[2][2][4] = {};  // of two columns each; of the tile's halves
       BNLSTM_UNROLL
@@ -133,42 +142,68 @@ class RecurrentProduct {
         if (item % kAhead == 0) reader.Await(item, tile);
         if (item < share_.items) {
           BNLSTM_UNROLL
-          for (int n = 0; n < 2; ++n) {
-            const Words& mine = reader.Get(item, n);
+          for (int half = 0; half < 2; ++half) {
+            const Words& mine = reader.Get(item, half);
             const uint32_t b[2][2] = {{mine.x, mine.y}, {mine.z, mine.w}};
             BNLSTM_UNROLL
-            for (int half = 0; half < 2; ++half) {
-              Op::Multiply(sums[0][n], weights_[item][half][0], b[half]);
-              Op::Multiply(sums[1][n], weights_[item][half][1], b[half]);
+            for (int i = 0; i < 2; ++i) {
+              Op::Multiply(sums[0][half], weights_[item][i][0], b[i]);
+              Op::Multiply(sums[1][half], weights_[item][i][1], b[i]);
             }
           }
         }
         reader.Next(item, tile);
       }
       BNLSTM_UNROLL
-      for (int n = 0; n < 2; ++n) {
-        const float(&low)[4] = sums[0][n], (&high)[4] = sums[1][n];
-        UnitSums* const row = to + tile * kTileRows + n * (kTileRows / 2);
-        row[0] = {{low[0], low[2], high[0], high[2]}};
-        row[1] = {{low[1], low[3], high[1], high[3]}};
+      for (int half = 0; half < 2; ++half) {
+        const int place = SlotPlace(tile * (kTileRows / 2) + half * (kTileRows / 4) + t, kRows);
+        BNLSTM_UNROLL
+        for (int two = 0; two < 2; ++two) {
+          const float(&sum)[4] = sums[two][half];
+          to[two * kStride + place] = {{sum[0], sum[1], sum[2], sum[3]}};
+        }
       }
     }
   }
 
-  /// The sum over the slices, of one of the block's units.
-  __device__ __forceinline__ UnitSums Sum(const UnitSums* slots, int unit, int rows, int n) const {
-    UnitSums sum = slots[unit * SlotStride(rows) + n];
+  /// The sums over the slices of the lane's rows, of one of the block's units.
+  __device__ __forceinline__ UnitSums<kRows> Sum(const PairSums* slots, int unit) const {
+    constexpr int kPairs = kRows == 4 ? 2 : 1;
+    const int lane = device::Lane(), first = kRows == 1 ? lane / 2 : lane;
+    const PairSums* const from = slots + unit * 2 * kStride + first;
+    PairSums sums[2][kPairs] = {};
+    const auto add = [&](int slice) {
+      BNLSTM_UNROLL
+      for (int two = 0; two < 2; ++two) {
+        BNLSTM_UNROLL
+        for (int pair = 0; pair < kPairs; ++pair) {
+          const PairSums more = from[(slice * kUnitsOfBlock * 2 + two) * kStride + pair * 33];
+          BNLSTM_UNROLL
+          for (int i = 0; i < 4; ++i) {
+            float& sum = sums[two][pair].of[i];
+            sum = slice == 0 ? more.of[i] : sum + more.of[i];
+          }
+        }
+      }
+    };
+    add(0);
     BNLSTM_UNROLL
     for (int slice = 1; slice < kWarpsOfBlock; slice *= 2) {
       if (slice >= slices_) break;
       BNLSTM_UNROLL
-      for (int each = slice; each < 2 * slice; ++each) {
-        const UnitSums more = slots[(each * kUnitsOfBlock + unit) * SlotStride(rows) + n];
-        BNLSTM_UNROLL
-        for (int column = 0; column < 4; ++column) sum.of[column] += more.of[column];
+      for (int each = slice; each < 2 * slice; ++each) add(each);
+    }
+    UnitSums<kRows> unit_sums;
+    BNLSTM_UNROLL
+    for (int column = 0; column < 4; ++column) {
+      BNLSTM_UNROLL
+      for (int i = 0; i < kRows; ++i) {
+        const float(&pair)[4] = sums[column / 2][i / 2].of;
+        const int at = column % 2 * 2;
+        unit_sums.of[column][i] = kRows > 1 ? pair[at + i % 2] : lane % 2 ? pair[at + 1] : pair[at];
       }
     }
-    return sum;
+    return unit_sums;
   }
 
  private:

@@ -5,14 +5,23 @@
 
 namespace bnlstm::cuda {
 
-// The warp that owns a hidden unit has the whole batch: lane l has the rows l, l + 32, ... In
-// kernels for batches of at most 32 kRows rows a lane keeps its values in registers; kRows 0 is for
-// any batch, and leaves them in memory.
+// The warp that owns a hidden unit has the whole batch. In kernels for batches of at most 32 kRows rows
+// lane l has the kRows rows from l kRows on, in registers: neighbours in memory, which are read and
+// written at once. kRows 0 is for any batch, and leaves values in memory; lane l has the rows l,
+// l + 32, ...
 
 __device__ inline float LoadValue(const float* from) { return *from; }
 __device__ inline float LoadValue(const uint16_t* from) { return FromBf16(*from); }
 __device__ inline void StoreValue(float* to, float value) { *to = value; }
 __device__ inline void StoreValue(uint16_t* to, float value) { *to = device::RoundToBf16(value); }
+
+/// Neighbours in memory: rows are padded to eight, so that the rows of a lane are aligned.
+template <class Value, int kCount>
+struct alignas(sizeof(Value) * kCount < 16 ? sizeof(Value) * kCount : 16) Neighbours {
+  Value of[kCount];
+};
+
+__device__ inline int Least(int a, int b) { return a < b ? a : b; }
 
 /// Which rows run at a step and which enter its statistics. With kRows > 0 that is read once, and the
 /// i-th row of the lane has bit i: what follows has no branches.
@@ -35,7 +44,7 @@ struct Rows {
         ended_count(ended_rows_count) {
     BNLSTM_UNROLL
     for (int i = 0; i < kRows; ++i) {
-      const int n = device::Lane() + i * device::kWarp;
+      const int n = device::Lane() * kRows + i;
       const unsigned bit = 1u << i;
       if (n < batch) inside |= bit;
       if (n < batch && (!lengths || step < lengths[n])) running |= bit;
@@ -58,13 +67,16 @@ struct Rows {
     return ended_count ? Inside(i, n) : Runs(i, n);
   }
 
+  /// Whether the rows of the lane have memory; with kRows > 0 all or none do.
+  __device__ __forceinline__ bool InMemory() const { return device::Lane() * kRows < padded; }
+
   /// Calls body(i, n) for the i-th row n of the lane, padding too. No collectives in it. With
   /// kRows > 0 also for rows beyond the padding, which have no memory.
   template <class Body>
   __device__ __forceinline__ void All(const Body& body) const {
     if constexpr (kRows > 0) {
       BNLSTM_UNROLL
-      for (int i = 0; i < kRows; ++i) body(i, device::Lane() + i * device::kWarp);
+      for (int i = 0; i < kRows; ++i) body(i, device::Lane() * kRows + i);
     } else {
       int i = 0;
       for (int n = device::Lane(); n < padded; n += device::kWarp) body(i++, n);
@@ -80,15 +92,19 @@ struct Rows {
 
  private:
   __device__ void CountRunning() {
-    bool found = false;
-    for (int i = 0, n0 = 0; n0 < batch; ++i, n0 += device::kWarp) {
-      const unsigned now = device::Ballot(Runs(i, n0 + device::Lane()));
-      if (!found && now != 0) {
-        first_counted = n0 + device::FirstBit(now);
-        found = true;
-      }
+    int first = batch;
+    const auto count = [&](bool runs, int begin, int apart) {
+      const unsigned now = device::Ballot(runs);
+      if (now != 0) first = Least(first, begin + device::FirstBit(now) * apart);
       counted_rows += device::PopCount(now);
+    };
+    if constexpr (kRows > 0) {
+      BNLSTM_UNROLL
+      for (int i = 0; i < kRows; ++i) count(Runs(i, 0), i, kRows);
+    } else {
+      for (int n = 0; n < batch; n += device::kWarp) count(Runs(0, n + device::Lane()), n, 1);
     }
+    if (counted_rows > 0) first_counted = first;
   }
 };
 
@@ -116,7 +132,7 @@ class Column<0> {
 };
 
 /// The lane's values of a column that is only read: all on their way at once, before they are needed;
-/// zeros in the padding. With kRows 0 they are read where they are needed.
+/// what lies in the padding may be anything. With kRows 0 they are read where they are needed.
 template <int kRows, class Value>
 class Held {
  public:
@@ -125,22 +141,85 @@ class Held {
   template <class Index>
   __device__ __forceinline__ void Load(const Rows<kRows>& rows, const Value* from, Index at) {
     if constexpr (kRows > 0) {
-      rows.All([&](int i, int n) {
-        values_[i] = 0;
-        if (rows.Inside(i, n)) values_[i] = from[at + n];
-      });
+      if (rows.InMemory()) {
+        ours_ = *reinterpret_cast<const Ours*>(from + at + device::Lane() * kRows);
+      }
     } else {
       from_ = from + at;
     }
   }
   __device__ __forceinline__ float Get(int i, int n) const {
-    if constexpr (kRows > 0) return LoadValue(values_ + i);
-    return from_ ? LoadValue(from_ + n) : 0.0f;
+    if constexpr (kRows == 0) {
+      return from_ ? LoadValue(from_ + n) : 0.0f;
+    } else if constexpr (sizeof(Value) == 2 && kRows > 1) {
+      return device::FloatOf(i % 2 == 0 ? ours_.of[i / 2] << 16 : ours_.of[i / 2] & 0xffff0000u);
+    } else {
+      return LoadValue(ours_.of + i);
+    }
   }
 
  private:
+  // As they were read, by words: to take them apart would be to wait for them.
+  static constexpr int kCount = kRows == 0 ? 1 : kRows;
+  static constexpr bool kPairs = sizeof(Value) == 2 && kRows > 1;
+  using Ours = std::conditional_t<kPairs, Neighbours<uint32_t, (kPairs ? kCount / 2 : 1)>,
+                                  Neighbours<Value, kCount>>;
   const Value* from_ = nullptr;
-  Value values_[kRows > 0 ? kRows : 1] = {};  // as they are: a conversion would wait for each
+  Ours ours_ = {};
+};
+
+/// The lane's rows of a column, rounded: `get(i)`.
+template <int kRows, class Get>
+__device__ __forceinline__ void Round(Neighbours<float, kRows>& to, const Get& get) {
+  BNLSTM_UNROLL
+  for (int i = 0; i < kRows; ++i) to.of[i] = get(i);
+}
+template <int kRows, class Get>
+__device__ __forceinline__ void Round(Neighbours<uint16_t, kRows>& to, const Get& get) {
+  if constexpr (kRows == 1) {
+    to.of[0] = device::RoundToBf16(get(0));
+  } else {
+    Neighbours<uint32_t, kRows / 2> pairs;
+    BNLSTM_UNROLL
+    for (int i = 0; i < kRows / 2; ++i) {
+      pairs.of[i] = device::RoundToBf16Pair(get(2 * i), get(2 * i + 1));
+    }
+    to = device::Same<Neighbours<uint16_t, kRows>>(pairs);
+  }
+}
+/// Writes the lane's rows of a column.
+template <int kRows, class Value, class Get>
+__device__ __forceinline__ void StoreRows(const Rows<kRows>& rows, Value* to, const Get& get) {
+  Neighbours<Value, kRows> ours;
+  Round(ours, get);
+  using Ours = Neighbours<Value, kRows>;
+  if (rows.InMemory()) *reinterpret_cast<Ours*>(to + device::Lane() * kRows) = ours;
+}
+
+/// The lane's values of a column that is only written: all at once, at the end. With kRows 0 each is
+/// written where it is set.
+template <int kRows, class Value>
+class Outgoing {
+ public:
+  /// `to`: the column's padded rows, or null.
+  __device__ __forceinline__ void Place(Value* to) { to_ = to; }
+  __device__ __forceinline__ void Set(int i, int n, float value) {
+    if constexpr (kRows > 0) {
+      StoreValue(ours_.of + i, value);
+    } else {
+      if (to_) StoreValue(to_ + n, value);
+    }
+  }
+  __device__ __forceinline__ void Store(const Rows<kRows>& rows) const {
+    if constexpr (kRows > 0) {
+      using Ours = Neighbours<Value, kRows>;
+      if (to_ && rows.InMemory()) *reinterpret_cast<Ours*>(to_ + device::Lane() * kRows) = ours_;
+    }
+  }
+
+ private:
+  Value* to_ = nullptr;
+  Neighbours<Value, (kRows > 0 ? kRows : 1)> ours_ = {};
 };
 
 /// Halves the numbers that a lane still adds up, until it has one: lanes that differ in bit `mask` of
@@ -196,10 +275,19 @@ __device__ __forceinline__ void FirstCounted(const Rows<kRows>& rows,
   BNLSTM_UNROLL
   for (int k = 0; k < kColumns; ++k) {
     float mine = 0;
-    rows.Each([&](int i, int n) {
-      if (n == rows.first_counted) mine = columns[k].Get(i);
-    });
-    first[k] = device::ShuffleFrom(mine, rows.first_counted % device::kWarp);
+    if constexpr (kRows > 0) {
+      mine = columns[k].Get(0);
+      BNLSTM_UNROLL
+      for (int i = 1; i < kRows; ++i) {
+        mine = rows.first_counted % kRows == i ? columns[k].Get(i) : mine;
+      }
+      first[k] = device::ShuffleFrom(mine, rows.first_counted / kRows);
+    } else {
+      rows.Each([&](int i, int n) {
+        if (n == rows.first_counted) mine = columns[k].Get(i);
+      });
+      first[k] = device::ShuffleFrom(mine, rows.first_counted % device::kWarp);
+    }
     if (rows.counted_rows == 0) first[k] = 0;
   }
 }
