@@ -68,23 +68,30 @@ __global__ void TermsKernel(StepShape shape, bool measure, float* p, Value* kept
   InputColumns<1> input(shape, column, 0);
   const auto rows = shape.RowsOfStep<kRows>();
   const int64_t at = column * shape.stride + slot * shape.padded;
+  Held<kRows, float> held;
+  held.Load(rows, p, at);
   Column<kRows> x[1];
-  rows.Each([&](int i, int n) { x[0].Set(i, p[at + n]); });
+  rows.All([&](int i, int n) { x[0].Set(i, held.Get(i, n)); });
   if (measure) {
-    float mean[1], var[1];
-    MeasureOnce(rows, x, mean, var);
-    input.Take(mean, var, shape.eps);
+    const Moments moments = MeasureOnce(rows, x);
+    input.Take(moments, shape.eps);
     if (device::Lane() == 0) {
-      shape.tables.input_mean[shape.step * columns + column] = mean[0];
-      shape.tables.input_var[shape.step * columns + column] = var[0];
+      shape.tables.input_mean[shape.step * columns + column] = moments.mean;
+      shape.tables.input_var[shape.step * columns + column] = moments.var;
     }
   } else {
     input.Load(shape, shape.tables.Row(shape.step, 0));
   }
-  rows.Each([&](int i, int n) {
-    if (kept) StoreValue(kept + at + n, input.Hat(0, x[0].Get(i)));
-    p[at + n] = input.Term(0, x[0].Get(i));
+  Outgoing<kRows, Value> hat;
+  Outgoing<kRows, float> term;
+  hat.Place(kept ? kept + at : nullptr);
+  term.Place(p + at);
+  rows.All([&](int i, int n) {
+    hat.Set(i, n, input.Hat(0, x[0].Get(i)));
+    term.Set(i, n, input.Term(0, x[0].Get(i)));
   });
+  hat.Store(rows);
+  term.Store(rows);
 }
 
 /// A warp normalises one column of x Wx at one step, as a forward step does, to the same bits.

@@ -46,6 +46,7 @@ __device__ __forceinline__ void RunBackward(const BackwardRun<Value>& run, int b
   auto* const slots = device::SharedMemory<PairSums>();
   auto* const tile = reinterpret_cast<Published<Value>*>(slots + run.split.slices * kUnitsOfBlock *
                                                                      2 * SlotStride(kRows));
+  constexpr bool kEarly = kRows < 4;  // as far as registers go: gates while others' values come
   constexpr int kOfGate = kWarpsOfBlock * device::kWarp;  // lanes
   auto* const mine = reinterpret_cast<Ours*>(tile) + device::ThreadIndex();
   const int64_t plane = ExchangeVectors<Value>(blocks, tile_rows);  // of a gate of a step
@@ -100,9 +101,11 @@ __device__ __forceinline__ void RunBackward(const BackwardRun<Value>& run, int b
   BNLSTM_UNROLL
   for (int g = 0; g < 4; ++g) mine[g * kOfGate] = {};
   load(steps - 1);
+  if (owns && kEarly) unit.Recompute(shape, rows, kept);
 
   for (int slot = steps - 1; slot >= 0; --slot) {
     if (owns) {
+      if (!kEarly) unit.Recompute(shape, rows, kept);
       unit.PreActivations(
           shape, rows, kept, [&](int i, int) { return dh[i]; }, [&](int i, int) { return dc[i]; },
           [&](int i, int) { return weight_h.Get(i); }, [&](int i, int) { return weight_c.Get(i); },
@@ -135,15 +138,16 @@ __device__ __forceinline__ void RunBackward(const BackwardRun<Value>& run, int b
       for (int g = 0; g < 4; ++g) {
         const int to = g * gate + at;
         if (rows.InMemory()) {
-          *reinterpret_cast<Ours*>(da + to + device::Lane() * kRows) = mine[g * kOfGate];
+          *reinterpret_cast<Ours*>(da + (to + device::Lane() * kRows)) = mine[g * kOfGate];
         }
-        if (run.db) StoreRows(rows, run.db + to, [&](int i) { return db[g][i]; });
-        if (run.dp) StoreRows(rows, run.dp + to, [&](int i) { return d_pre[g].Get(i); });
+        if (run.db) StoreRows(rows, run.db, to, [&](int i) { return db[g][i]; });
+        if (run.dp) StoreRows(rows, run.dp, to, [&](int i) { return d_pre[g].Get(i); });
       }
     }
+    auto reading = product.Ask(exchange + block % kBlocksOfGroup * plane, tile_rows, run.watch);
     if (slot > 0) load(slot - 1);
-    product.Run(run.exchange + (4 * slot + block % kBlocksOfGroup) * plane * Op::kVector, tile_rows,
-                run.watch, slots);
+    if (owns && kEarly && slot > 0) unit.Recompute(shape, rows, kept);
+    product.Run(reading, slots);
     device::SyncBlock();
     float sums[kRows];
     group.Add(steps - 1 - slot, run.watch, product.Sum(slots, warp), sums);

@@ -62,19 +62,33 @@ class BackwardUnit {
     beta_c_ = shape.parameters.beta_c ? shape.parameters.beta_c[j_] : 0.0f;
   }
 
-  /// Reads the step's statistics.
+  /// Reads the step's statistics: of the recurrent products' variances, the inputs' variances, the
+  /// cell's variance and its mean each lane has one.
   __device__ __forceinline__ void LoadStatistics(const StepShape& shape) {
     if (!tables_) return;
-    const int row = shape.tables.Row(shape.step, 0);
-    recurrent_.Load(shape.Recurrent(j_), row);
-    input_.Load(shape.Input(j_), shape.tables.InputRow(row));
-    cell_.Load(shape.Cell(j_), row);
+    const Tables& tables = shape.tables;
+    const int lane = device::Lane(), H = static_cast<int>(shape.hidden);
+    const int row = tables.Row(shape.step, 0);
+    const float* const of_gates = lane < kInput ? tables.recurrent_var : tables.input_var;
+    const float* const of_cell = lane == kCellVar ? tables.cell_var : tables.cell_mean;
+    const bool gates = lane < kCellVar;
+    const int64_t begin = lane < kInput || !gates ? row : tables.InputRow(row);
+    const int column = gates ? lane % kInput * H + j_ : j_;
+    statistic_ = (gates ? of_gates : of_cell)[begin * (gates ? 4 * H : H) + column];
+  }
+
+  /// With kRows > 0: what needs no gradient, the gates and the cell as forward had them.
+  __device__ __forceinline__ void Recompute(const StepShape& shape, const RowsOfStep& rows,
+                                            const Kept& kept) {
+    static_assert(kRows > 0);
+    ShareStatistics(shape);
+    rows.All([&](int i, int n) { cells_[i] = Compute(kept, i, n); });
   }
 
   /// Steps 1 to 6: from the gradients of h_t and c_t, without dy, to those of the pre-activations
-  /// `d_pre`. `dh(i, n)`, `dc(i, n)`: the former; `weight_h(i, n)`, `weight_c(i, n)`: of zoneout;
+  /// `d_pre`. `get_h(i, n)`, `get_c(i, n)`: the former; `weight_h(i, n)`, `weight_c(i, n)`: of zoneout;
   /// `pass_h(i, n, d)`, `pass_c(i, n, d)` are given what goes to h_{t-1} past the products, and the
-  /// gradient of c_{t-1}. `dz` is used up.
+  /// gradient of c_{t-1}. `dz` is used up. With kRows > 0 after Recompute.
   template <class GetH, class GetC, class WeightH, class WeightC, class PassH, class PassC>
   __device__ __forceinline__ void PreActivations(const StepShape& shape, const RowsOfStep& rows,
                                                  const Kept& kept, const GetH& get_h,
@@ -82,44 +96,39 @@ class BackwardUnit {
                                                  const WeightC& weight_c, const PassH& pass_h,
                                                  const PassC& pass_c, Column<kRows>& dz,
                                                  Column<kRows> (&d_pre)[4]) {
-    if (tables_) {
-      recurrent_.Invert(shape.eps);
-      input_.Invert(shape.eps);
-      cell_.Invert(shape.eps);
-    }
+    if constexpr (kRows == 0) ShareStatistics(shape);
     inverse_ = through_ ? rows.inverse_count : 0.0f;
-    cell_sums_[0] = cell_sums_[1] = 0;  // of dz, of dz times the normalised cell
+    float cell_sums[2] = {};  // of dz, of dz times the normalised cell
     rows.All([&](int i, int n) {
-      LoadCell(shape, rows, n);
-      const float dh = get_h(i, n) + kept.dy.Get(i, n), weight = weight_h(i, n);
-      const float fresh = Fresh(weight, dh), hat = cell_.Hat(0, kept.c.Get(i, n));
-      pass_h(i, n, Passed(weight, dh));
-      const float y = Gate<kFast>::Tanh(fmaf(hat, gamma_c_, beta_c_));
-      const float o = Gate<kFast>::Sigmoid(PreActivation(kept, 2, i, n));
+      const Cell cell = At(shape, rows, kept, i, n);
+      const float dh = get_h(i, n) + kept.dy.Get(i, n);
+      const Weight weight = weight_h(i, n);
+      const float fresh = weight.Fresh(dh), y = cell.y, o = cell.o;
+      pass_h(i, n, weight.Passed(dh));
       const bool runs = rows.Runs(i, n);
       const float d_z = runs ? fresh * o * (1.0f - y * y) : 0.0f;
-      const float d_o = runs ? fresh * y * (o * (1.0f - o)) : 0.0f;
-      cell_sums_[0] += d_z;
-      cell_sums_[1] = runs ? fmaf(d_z, hat, cell_sums_[1]) : cell_sums_[1];
+      cell_sums[0] += d_z;
+      cell_sums[1] = runs ? fmaf(d_z, cell.hat, cell_sums[1]) : cell_sums[1];
       dz.Set(i, d_z);
-      d_pre[2].Set(i, d_o);
+      d_pre[2].Set(i, runs ? fresh * y * (o * (1.0f - o)) : 0.0f);
     });
-    WarpSums(cell_sums_);
+    const float mine = SharedSums(cell_sums), other = device::ShuffleXor(mine, device::kWarp / 2);
+    const bool upper = device::Lane() >= device::kWarp / 2;
+    sum_dz_ = upper ? other : mine;
+    sum_dz_hat_ = upper ? mine : other;
 
-    BNLSTM_UNROLL
-    for (int k = 0; k < 12; ++k) sums_[k] = 0;
-    const float mean_dz = cell_sums_[0] * inverse_, mean_dz_hat = cell_sums_[1] * inverse_;
+    float sums[12] = {};  // by gate: of dP, of dP times the normalised a, times the normalised x Wx
+    const float mean_dz = sum_dz_ * inverse_, mean_dz_hat = sum_dz_hat_ * inverse_;
+    const float factor = cell_.r[0] * gamma_c_;
     rows.All([&](int i, int n) {
-      LoadCell(shape, rows, n);
-      const float hat = cell_.Hat(0, kept.c.Get(i, n)), d_z = dz.Get(i);
-      const float centred = rows.Counts(i, n) ? d_z - fmaf(hat, mean_dz_hat, mean_dz) : d_z;
-      const float dc = fmaf(centred, cell_.r[0] * gamma_c_, get_c(i, n)), weight = weight_c(i, n);
-      const float fresh = Fresh(weight, dc);
-      const float f = Gate<kFast>::Sigmoid(PreActivation(kept, 0, i, n));
-      const float in = Gate<kFast>::Sigmoid(PreActivation(kept, 1, i, n));
-      const float g = Gate<kFast>::Tanh(PreActivation(kept, 3, i, n));
+      const Cell cell = At(shape, rows, kept, i, n);
+      const float d_z = dz.Get(i), f = cell.f, in = cell.in, g = cell.g;
+      const float centred = rows.Counts(i, n) ? d_z - fmaf(cell.hat, mean_dz_hat, mean_dz) : d_z;
+      const float dc = fmaf(centred, by_row_ ? cell_.r[0] * gamma_c_ : factor, get_c(i, n));
+      const Weight weight = weight_c(i, n);
+      const float fresh = weight.Fresh(dc), passed = weight.Passed(dc);
       const bool runs = rows.Runs(i, n);
-      pass_c(i, n, runs ? fmaf(fresh, f, Passed(weight, dc)) : Passed(weight, dc));
+      pass_c(i, n, runs ? fmaf(fresh, f, passed) : passed);
       const float d[4] = {fresh * kept.c_before.Get(i, n) * (f * (1.0f - f)),
                           fresh * g * (in * (1.0f - in)), d_pre[2].Get(i),
                           fresh * in * (1.0f - g * g)};
@@ -127,12 +136,14 @@ class BackwardUnit {
       for (int k = 0; k < 4; ++k) {
         const float mine = runs ? d[k] : 0.0f;
         d_pre[k].Set(i, mine);
-        sums_[k] += mine;
-        sums_[4 + k] = runs ? fmaf(mine, kept.a[k].Get(i, n), sums_[4 + k]) : sums_[4 + k];
-        sums_[8 + k] = runs ? fmaf(mine, kept.x[k].Get(i, n), sums_[8 + k]) : sums_[8 + k];
+        sums[k] += mine;
+        sums[4 + k] = runs ? fmaf(mine, kept.a[k].Get(i, n), sums[4 + k]) : sums[4 + k];
+        sums[8 + k] = runs ? fmaf(mine, kept.x[k].Get(i, n), sums[8 + k]) : sums[8 + k];
       }
     });
-    sum_of_lane_ = WarpSums(sums_);
+    sum_of_lane_ = SharedSums(sums);
+    mean_of_lane_ = sum_of_lane_ * inverse_;
+    ShareMeans(0, means_);
   }
 
   /// Of the sums over the batch of this step, the lane's (SumOfUnit).
@@ -140,7 +151,7 @@ class BackwardUnit {
     static_assert(kSumBias == 0 && kSumGammaH == 4 && kSumGammaX == 8 && kSumGammaC == 12 &&
                   kSumBetaC == 13 && SumOfUnit::kLanes == kLanesOfSum<12>);
     const int k = device::Lane() / SumOfUnit::kLanes;
-    return k < kSumGammaC ? sum_of_lane_ : k == kSumGammaC ? cell_sums_[1] : cell_sums_[0];
+    return k < kSumGammaC ? sum_of_lane_ : k == kSumGammaC ? sum_dz_hat_ : sum_dz_;
   }
 
   /// Step 7: from the gradients of the pre-activations to those of the recurrent products, gate by gate:
@@ -151,7 +162,7 @@ class BackwardUnit {
                                                      const Column<kRows> (&d_pre)[4],
                                                      const Set& set) {
     Gradients(
-        rows, kept.a, d_pre, 4, gamma_h_, recurrent_,
+        rows, kept.a, d_pre, kSumGammaH, gamma_h_, recurrent_,
         [&](int n) { recurrent_.Load(shape.Recurrent(j_), RowOf(shape, rows, n)); }, shape.eps, set);
   }
   /// The same of the inputs' products.
@@ -160,7 +171,7 @@ class BackwardUnit {
                                                  const Kept& kept, const Column<kRows> (&d_pre)[4],
                                                  const Set& set) {
     Gradients(
-        rows, kept.x, d_pre, 8, gamma_x_, input_,
+        rows, kept.x, d_pre, kSumGammaX, gamma_x_, input_,
         [&](int n) {
           input_.Load(shape.Input(j_), shape.tables.InputRow(RowOf(shape, rows, n)));
         },
@@ -168,33 +179,76 @@ class BackwardUnit {
   }
 
  private:
-  /// Of one of the two products, whose sums begin at `first`.
+  /// Which lanes have which statistic: before kInput of the recurrent products.
+  enum { kInput = 4, kCellVar = 8, kCellMean };
+
+  /// A row of the batch, as forward had it.
+  struct Cell {
+    float f, in, o, g, hat, y;  // gates; the normalised cell; tanh of what it became
+  };
+
+  __device__ __forceinline__ void ShareStatistics(const StepShape& shape) {
+    if (!tables_) return;
+    const float r = InverseRoot(statistic_, shape.eps);
+    BNLSTM_UNROLL
+    for (int g = 0; g < 4; ++g) {
+      recurrent_.r[g] = device::ShuffleFrom(r, g);
+      input_.r[g] = device::ShuffleFrom(r, kInput + g);
+    }
+    cell_.r[0] = device::ShuffleFrom(r, kCellVar);
+    cell_.mean[0] = device::ShuffleFrom(statistic_, kCellMean);
+  }
+
+  __device__ __forceinline__ Cell Compute(const Kept& kept, int i, int n) const {
+    const float hat = cell_.Hat(0, kept.c.Get(i, n));
+    return {Gate<kFast>::Sigmoid(PreActivation(kept, 0, i, n)),
+            Gate<kFast>::Sigmoid(PreActivation(kept, 1, i, n)),
+            Gate<kFast>::Sigmoid(PreActivation(kept, 2, i, n)),
+            Gate<kFast>::Tanh(PreActivation(kept, 3, i, n)), hat,
+            Gate<kFast>::Tanh(fmaf(hat, gamma_c_, beta_c_))};
+  }
+  __device__ __forceinline__ Cell At(const StepShape& shape, const RowsOfStep& rows,
+                                     const Kept& kept, int i, int n) {
+    if constexpr (kRows > 0) return cells_[i];
+    if (by_row_) {
+      cell_.Load(shape.Cell(j_), RowOf(shape, rows, n));
+      cell_.Invert(shape.eps);
+    }
+    return Compute(kept, i, n);
+  }
+
+  /// The means over the batch of four of the sums, from the lanes that have them.
+  __device__ __forceinline__ void ShareMeans(int first, float (&means)[4]) const {
+    BNLSTM_UNROLL
+    for (int g = 0; g < 4; ++g) {
+      means[g] = device::ShuffleFrom(mean_of_lane_, (first + g) * SumOfUnit::kLanes);
+    }
+  }
+
+  /// Of one of the two products; `first` of its sums.
   template <class Load, class Set>
   __device__ __forceinline__ void Gradients(const RowsOfStep& rows,
                                             const Held<kRows, Value> (&normalised)[4],
                                             const Column<kRows> (&d_pre)[4], int first,
                                             const float (&gamma)[4], Normalizer<4>& norm,
                                             const Load& load, float eps, const Set& set) {
-    float mean[4], slope[4], scale[4];
+    float slopes[4], factors[4];
+    ShareMeans(first, slopes);
     BNLSTM_UNROLL
-    for (int g = 0; g < 4; ++g) {
-      mean[g] = sums_[g] * inverse_;
-      slope[g] = sums_[first + g] * inverse_;
-      scale[g] = norm.r[g] * gamma[g];
-    }
+    for (int g = 0; g < 4; ++g) factors[g] = norm.r[g] * gamma[g];
     rows.All([&](int i, int n) {
       if (by_row_) {
         load(n);
         norm.Invert(eps);
         BNLSTM_UNROLL
-        for (int g = 0; g < 4; ++g) scale[g] = norm.r[g] * gamma[g];
+        for (int g = 0; g < 4; ++g) factors[g] = norm.r[g] * gamma[g];
       }
       const bool counts = rows.Counts(i, n);
       BNLSTM_UNROLL
       for (int g = 0; g < 4; ++g) {
         const float d = d_pre[g].Get(i);
-        const float centred = d - fmaf(normalised[g].Get(i, n), slope[g], mean[g]);
-        set(i, n, g, (counts ? centred : d) * scale[g]);
+        const float centred = d - fmaf(normalised[g].Get(i, n), slopes[g], means_[g]);
+        set(i, n, g, (counts ? centred : d) * factors[g]);
       }
     });
   }
@@ -205,19 +259,16 @@ class BackwardUnit {
   __device__ int RowOf(const StepShape& shape, const RowsOfStep& rows, int n) const {
     return shape.tables.Row(shape.step, n < rows.batch ? n : 0);
   }
-  __device__ __forceinline__ void LoadCell(const StepShape& shape, const RowsOfStep& rows, int n) {
-    if (!by_row_) return;
-    cell_.Load(shape.Cell(j_), RowOf(shape, rows, n));
-    cell_.Invert(shape.eps);
-  }
 
   int j_;
   bool tables_, by_row_, through_;
   float gamma_h_[4], gamma_x_[4], bias_[4], gamma_c_, beta_c_;
+  float statistic_ = 1;
   Normalizer<4> recurrent_, input_;
   Normalizer<1> cell_;
-  float inverse_ = 0, cell_sums_[2] = {}, sum_of_lane_ = 0;
-  float sums_[12] = {};  // by gate: of dP, of dP times the normalised a, times the normalised x Wx
+  Cell cells_[kRows > 0 ? kRows : 1];
+  float inverse_ = 0, sum_dz_ = 0, sum_dz_hat_ = 0, sum_of_lane_ = 0, mean_of_lane_ = 0;
+  float means_[4] = {};  // of dP by gate
 };
 
 /// One step of the plan `steps`, from what forward kept. Columns of dh, dc and `temporary` lie
@@ -271,11 +322,12 @@ __device__ inline void StepBackward(const BackwardStep<Value>& u, int64_t j) {
   BackwardUnit<kRows, Value, false> unit(shape, u.through, j);
   unit.LoadStatistics(shape);
 
+  if constexpr (kRows > 0) unit.Recompute(shape, rows, kept);
   unit.PreActivations(
       shape, rows, kept, [&](int i, int n) { return dh_in.Get(i, n); },
       [&](int i, int n) { return dc_in.Get(i, n); },
-      [&](int i, int n) { return shape.zoneout_h.Weight(rows, i, n, at + n); },
-      [&](int i, int n) { return shape.zoneout_c.Weight(rows, i, n, at + n); },
+      [&](int i, int n) { return shape.zoneout_h.Of(rows, i, n, at + n); },
+      [&](int i, int n) { return shape.zoneout_c.Of(rows, i, n, at + n); },
       [&](int i, int n, float d) { dh_out.Set(i, n, rows.Inside(i, n) ? d : 0.0f); },
       [&](int i, int n, float d) { dc_out.Set(i, n, rows.Inside(i, n) ? d : 0.0f); }, dz, d_pre);
   sum.Add(unit.SumOfLane());

@@ -82,7 +82,36 @@ struct Normalizer {
     BNLSTM_UNROLL
     for (int k = 0; k < kColumns; ++k) r[k] = InverseRoot(r[k], eps);
   }
+  /// Takes those that the lanes have, from `apart` to `apart` lanes one column; of one column all have
+  /// them.
+  __device__ __forceinline__ void Share(float lane_mean, float lane_r, int apart) {
+    BNLSTM_UNROLL
+    for (int k = 0; k < kColumns; ++k) {
+      mean[k] = kColumns == 1 ? lane_mean : device::ShuffleFrom(lane_mean, k * apart);
+      r[k] = kColumns == 1 ? lane_r : device::ShuffleFrom(lane_r, k * apart);
+    }
+  }
   __device__ __forceinline__ float Hat(int k, float x) const { return (x - mean[k]) * r[k]; }
+};
+
+/// How much of the previous value of a state stays: all of it, or `rest`. What does not enter may be
+/// anything.
+struct Weight {
+  bool all;
+  float rest;
+
+  __device__ __forceinline__ float Settle(float previous, float next) const {
+    const float mixed = rest == 0 ? next : previous * rest + next * (1.0f - rest);
+    return all ? previous : mixed;
+  }
+  /// What of the state's gradient reaches the next value, and what passes to the previous one.
+  __device__ __forceinline__ float Fresh(float gradient) const {
+    return all ? 0.0f : gradient * (1.0f - rest);
+  }
+  __device__ __forceinline__ float Passed(float gradient) const {
+    const float passed = rest == 0 ? 0.0f : gradient * rest;
+    return all ? gradient : passed;
+  }
 };
 
 /// The previous value of a state against its next one (Krueger et al. 2017): kept where `keep`
@@ -91,13 +120,11 @@ struct Zoneout {
   float rate;
   const uint8_t* keep;
 
-  /// How much of the previous value stays, of row n at place `at` of the run: all of it once the row has
-  /// ended.
+  /// Of row n, at place `at` of the run; all stays once the row has ended.
   template <class Rows>
-  __device__ __forceinline__ float Weight(const Rows& rows, int i, int n, int64_t at) const {
-    float weight = rate;
-    if (keep && rows.Inside(i, n)) weight = keep[at] ? 1.0f : 0.0f;
-    return rows.Runs(i, n) ? weight : 1.0f;
+  __device__ __forceinline__ Weight Of(const Rows& rows, int i, int n, int64_t at) const {
+    const bool keeps = keep && rows.Inside(i, n) && keep[at] != 0;
+    return {keeps || !rows.Runs(i, n), keep ? 0.0f : rate};
   }
 };
 
@@ -107,7 +134,7 @@ class Weights {
  public:
   __device__ __forceinline__ void Load(const Zoneout& zoneout, const Rows<kRows>& rows,
                                        int64_t at) {
-    whole_ = 0;
+    all_ = 0;
     rest_ = zoneout.keep ? 0.0f : zoneout.rate;
     Neighbours<uint8_t, kRows> keep = {};
     if (zoneout.keep && rows.InMemory()) {
@@ -115,31 +142,15 @@ class Weights {
                                                                   device::Lane() * kRows);
     }
     rows.All([&](int i, int n) {
-      whole_ |= keep.of[i] != 0 || !rows.Runs(i, n) ? 1u << i : 0u;
+      all_ |= keep.of[i] != 0 || !rows.Runs(i, n) ? 1u << i : 0u;
     });
   }
-  __device__ __forceinline__ float Get(int i) const {
-    return (whole_ >> i & 1) != 0 ? 1.0f : rest_;
-  }
+  __device__ __forceinline__ Weight Get(int i) const { return {(all_ >> i & 1) != 0, rest_}; }
 
  private:
-  unsigned whole_ = 0;  // rows whose previous value stays
+  unsigned all_ = 0;  // rows whose previous value stays
   float rest_ = 0;
 };
-
-/// The state after zoneout. What does not enter may be anything.
-__device__ __forceinline__ float Settle(float weight, float previous, float next) {
-  const float mixed = previous * weight + next * (1.0f - weight);
-  return weight == 0 ? next : weight == 1 ? previous : mixed;
-}
-
-/// What of a state's gradient reaches the next value, and what passes to the previous one.
-__device__ __forceinline__ float Fresh(float weight, float gradient) {
-  return weight == 0 ? gradient : weight == 1 ? 0.0f : gradient * (1.0f - weight);
-}
-__device__ __forceinline__ float Passed(float weight, float gradient) {
-  return weight == 0 ? 0.0f : weight == 1 ? gradient : gradient * weight;
-}
 
 /// What both passes are told of a step of one direction.
 struct StepShape {

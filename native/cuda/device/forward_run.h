@@ -44,10 +44,12 @@ __device__ __forceinline__ void RunForward(const ForwardRun<Value>& run, int blo
   auto* const mine = reinterpret_cast<Ours*>(tile) + device::ThreadIndex();
   const bool eventful = shape.lengths || shape.zoneout_c.keep || shape.zoneout_h.keep;
   const int64_t vectors = ExchangeVectors<Value>(blocks, tile_rows);  // of a step
+  const auto exchange = [&](int slot) {
+    return reinterpret_cast<device::Words*>(run.exchange) + slot * vectors;
+  };
   const auto publish = [&](int slot) {
-    auto* const to = reinterpret_cast<device::Words*>(run.exchange) + slot * vectors;
-    Publish<Value, 1, kRows>(to + block * (kUnitsOfBlock / Op::kVector) * tile_rows, 0, tile_rows,
-                             tile);
+    Publish<Value, 1, kRows>(exchange(slot) + block * (kUnitsOfBlock / Op::kVector) * tile_rows, 0,
+                             tile_rows, tile);
   };
 
   const Product product(run.weights, run.split, tile_rows, block, blocks);
@@ -87,10 +89,11 @@ __device__ __forceinline__ void RunForward(const ForwardRun<Value>& run, int blo
   };
   device::SyncBlock();
   publish(0);
+  auto reading = product.Ask(exchange(0), tile_rows, run.watch);
   load(0);
 
-  for (int slot = 0; slot < steps; ++slot) {
-    product.Run(run.exchange + slot * vectors * Op::kVector, tile_rows, run.watch, slots);
+  for (int slot = 0;; ++slot) {
+    product.Run(reading, slots);
     device::SyncBlock();
     if (owns) {
       const UnitSums<kRows> sums = product.Sum(slots, warp);
@@ -111,26 +114,29 @@ __device__ __forceinline__ void RunForward(const ForwardRun<Value>& run, int blo
       Op::Round(*mine, [&](int i) { return h_before[i]; });
     }
     device::SyncBlock();
-    if (slot + 1 < steps) publish(slot + 1);
+    const bool last = slot + 1 == steps;
+    if (!last) publish(slot + 1);
 
     // What other blocks do not wait for.
     if (owns) {
       const int at = j * stride + slot * padded;
       const bool inside = slot + 1 < run.here;
       const int after = j * stride + (inside ? (slot + 1) * padded : 0);
-      StoreRows(rows, (inside ? run.c : run.c_there) + after, [&](int i) { return c[0].Get(i); });
-      StoreRows(rows, (inside ? run.h : run.h_there) + after, [&](int i) { return h_before[i]; });
+      StoreRows(rows, inside ? run.c : run.c_there, after, [&](int i) { return c[0].Get(i); });
+      StoreRows(rows, inside ? run.h : run.h_there, after, [&](int i) { return h_before[i]; });
       if (run.kept_a) {
         BNLSTM_UNROLL
         for (int g = 0; g < 4; ++g) {
-          StoreRows(rows, run.kept_a + (g * gate + at), [&](int i) {
+          StoreRows(rows, run.kept_a, g * gate + at, [&](int i) {
             return unit.Kept(g, a[g].Get(i), x[g].Get(i, 0));
           });
         }
       }
       unit.StoreStatistics(shape);
     }
-    if (slot + 1 < steps) load(slot + 1);
+    if (last) break;
+    reading = product.Ask(exchange(slot + 1), tile_rows, run.watch);
+    load(slot + 1);
   }
 }
 

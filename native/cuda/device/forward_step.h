@@ -44,13 +44,11 @@ class ForwardUnit {
   __device__ __forceinline__ void MeasureProducts(const StepShape& shape, const RowsOfStep& rows,
                                                   const Products& a) {
     if (measures_) {
-      MeasureColumns(rows, a, recurrent_.mean, var_);
-      BNLSTM_UNROLL
-      for (int g = 0; g < 4; ++g) recurrent_.r[g] = var_[g];
+      of_products_ = MeasureColumns(rows, a, shape.eps, recurrent_);
+    } else if (!none_ && !by_row_) {
+      recurrent_.Invert(shape.eps);
+      cell_.Invert(shape.eps);
     }
-    if (none_ || by_row_) return;
-    recurrent_.Invert(shape.eps);
-    if (!measures_) cell_.Invert(shape.eps);
   }
 
   /// c of the rows of the lane, after zoneout, and the output gate; zeros in the padding.
@@ -78,18 +76,14 @@ class ForwardUnit {
       const float next =
           fmaf(Gate<kFast>::Sigmoid(pre[0]), before, input * Gate<kFast>::Tanh(pre[3]));
       const bool inside = rows.Inside(i, n);
-      c.Set(i, inside ? Settle(weight(i, n), before, next) : 0.0f);
+      c.Set(i, inside ? weight(i, n).Settle(before, next) : 0.0f);
       o.Set(i, inside ? Gate<kFast>::Sigmoid(pre[2]) : 0.0f);
     });
   }
 
   __device__ __forceinline__ void MeasureCell(const StepShape& shape, const RowsOfStep& rows,
                                               const Column<kRows> (&c)[1]) {
-    if (!measures_) return;
-    float var[1];
-    MeasureColumns(rows, c, cell_.mean, var);
-    cell_.r[0] = InverseRoot(var[0], shape.eps);
-    cell_var_ = var[0];
+    if (measures_) of_cell_ = MeasureColumns(rows, c, shape.eps, cell_);
   }
 
   /// h of the rows of the lane: `set(i, n, h)`, zeros in the padding. `previous(i, n)`: h before.
@@ -105,22 +99,25 @@ class ForwardUnit {
       }
       const float z = fmaf(cell_.Hat(0, c.Get(i)), gamma_c_, beta_c_);
       const float next = o.Get(i) * Gate<kFast>::Tanh(z);
-      set(i, n, rows.Inside(i, n) ? Settle(weight(i, n), previous(i, n), next) : 0.0f);
+      set(i, n, rows.Inside(i, n) ? weight(i, n).Settle(previous(i, n), next) : 0.0f);
     });
   }
 
-  /// Writes the statistics that were measured: one lane for all, it waits for no store.
+  /// Writes the statistics that were measured.
   __device__ __forceinline__ void StoreStatistics(const StepShape& shape) const {
-    if (!measures_ || device::Lane() != 0) return;
+    if (!measures_) return;
     const int64_t H = shape.hidden;
-    BNLSTM_UNROLL
-    for (int g = 0; g < 4; ++g) {
+    constexpr int kLanes = kLanesOfColumn<4>;
+    const int g = device::Lane() / kLanes;
+    if (g < 4 && device::Lane() % kLanes == 0) {
       const int64_t to = (shape.step * 4 + g) * H + j_;
-      shape.tables.recurrent_mean[to] = recurrent_.mean[g];
-      shape.tables.recurrent_var[to] = var_[g];
+      shape.tables.recurrent_mean[to] = of_products_.mean;
+      shape.tables.recurrent_var[to] = of_products_.var;
     }
-    shape.tables.cell_mean[shape.step * H + j_] = cell_.mean[0];
-    shape.tables.cell_var[shape.step * H + j_] = cell_var_;
+    if (device::Lane() == 0) {
+      shape.tables.cell_mean[shape.step * H + j_] = of_cell_.mean;
+      shape.tables.cell_var[shape.step * H + j_] = of_cell_.var;
+    }
   }
 
   /// What backward wants of a gate's product: normalised; with norm 'none' the sum of both products.
@@ -134,15 +131,20 @@ class ForwardUnit {
     return shape.tables.Row(shape.step, n < rows.batch ? n : 0);
   }
 
+  /// Measures some columns, and returns the moments of the lane's (MeasureOnce).
   template <int kColumns>
-  __device__ __forceinline__ static void MeasureColumns(const RowsOfStep& rows,
-                                                        const Column<kRows> (&columns)[kColumns],
-                                                        float (&mean)[kColumns],
-                                                        float (&var)[kColumns]) {
+  __device__ __forceinline__ static Moments MeasureColumns(const RowsOfStep& rows,
+                                                           const Column<kRows> (&columns)[kColumns],
+                                                           float eps, Normalizer<kColumns>& norm) {
     if constexpr (kFast) {
-      MeasureOnce(rows, columns, mean, var);
+      const Moments mine = MeasureOnce(rows, columns);
+      norm.Share(mine.mean, InverseRoot(mine.var, eps), kLanesOfColumn<kColumns>);
+      return mine;
     } else {
-      Measure(rows, columns, mean, var);
+      Measure(rows, columns, norm.mean, norm.r);
+      const Moments mine = {OfLane(norm.mean), OfLane(norm.r)};
+      norm.Invert(eps);
+      return mine;
     }
   }
 
@@ -151,7 +153,7 @@ class ForwardUnit {
   float gamma_h_[4], bias_[4], gamma_c_, beta_c_;
   Normalizer<4> recurrent_;
   Normalizer<1> cell_;
-  float var_[4] = {}, cell_var_ = 0;
+  Moments of_products_, of_cell_;  // the lane's
 };
 
 /// The same for the inputs' products of `kColumns` columns, `apart` from one another: their statistics
@@ -176,11 +178,9 @@ class InputColumns {
     norm_.Invert(shape.eps);
   }
   /// The same of statistics that are at hand.
-  __device__ __forceinline__ void Take(const float (&mean)[kColumns], const float (&var)[kColumns],
-                                       float eps) {
-    BNLSTM_UNROLL
-    for (int k = 0; k < kColumns; ++k) norm_.mean[k] = mean[k], norm_.r[k] = var[k];
-    norm_.Invert(eps);
+  __device__ __forceinline__ void Take(const Moments& moments, float eps) {
+    static_assert(kColumns == 1);
+    norm_.Share(moments.mean, InverseRoot(moments.var, eps), 0);
   }
   __device__ __forceinline__ float Hat(int k, float x) const { return norm_.Hat(k, x); }
   __device__ __forceinline__ float Term(int k, float x) const {
@@ -258,7 +258,7 @@ __device__ inline void StepForward(const ForwardStep<Value>& u, int64_t j) {
         return input.Term(g, x[g].Get(i, n));
       },
       [&](int i, int n) { return c_before.Get(i, n); },
-      [&](int i, int n) { return shape.zoneout_c.Weight(rows, i, n, at + n); },
+      [&](int i, int n) { return shape.zoneout_c.Of(rows, i, n, at + n); },
       [&](int i, int n, int g, float kept) {
         kept_a[g].Set(i, n, kept);
         kept_b[g].Set(i, n, input.Hat(g, x[g].Get(i, n)));
@@ -267,7 +267,7 @@ __device__ inline void StepForward(const ForwardStep<Value>& u, int64_t j) {
   unit.MeasureCell(shape, rows, c);
   unit.Hidden(
       shape, rows, c[0], o, [&](int i, int n) { return h_before.Get(i, n); },
-      [&](int i, int n) { return shape.zoneout_h.Weight(rows, i, n, at + n); },
+      [&](int i, int n) { return shape.zoneout_h.Of(rows, i, n, at + n); },
       [&](int i, int n, float next) {
         if constexpr (kRows > 0) c_after.Set(i, n, c[0].Get(i));
         h.Set(i, n, next);

@@ -7,7 +7,7 @@ namespace bnlstm::cuda {
 /// How the blocks of a group add up what each has of the others' units: from lane to lane, as the sums
 /// of a block lie in its lanes as the values of the block that they are for. The memory is one vector
 /// for each lane and pair of blocks, written again at every step, and the lowest bit of its first
-/// number tells which of two steps in a row it is of: a block sends once it has read what all blocks
+/// number, which no sum takes from any, tells which of two steps in a row it is of: a block sends once it has read what all blocks
 /// published of the step, and they published after they had read what came before. All bits are set at
 /// first.
 template <int kRows>
@@ -63,7 +63,8 @@ class GroupSum {
       BNLSTM_UNROLL
       for (int member = 0; member < kBlocksOfGroup; ++member) {
         const Words& each = theirs[member];
-        of[member] = device::FloatOf(i == 0 ? each.x : i == 1 ? each.y : i == 2 ? each.z : each.w);
+        const uint32_t word = i == 0 ? each.x : i == 1 ? each.y : i == 2 ? each.z : each.w;
+        of[member] = device::FloatOf(word & ~1u);  // of every row, so that equal rows stay equal
       }
       sums[i] = (of[0] + of[1]) + (of[2] + of[3]);
     }

@@ -35,7 +35,7 @@ class Reader {
   /// `from`: of the lane, of the first item and row 0; items lie `apart` vectors apart.
   __device__ __forceinline__ Reader(const void* from, int apart, const Share& share,
                                     const Watch& watch)
-      : from_(static_cast<const Words*>(from)), apart_(apart), share_(share), watch_(watch) {
+      : from_(static_cast<const Words*>(from)), apart_(apart), share_(&share), watch_(&watch) {
     BNLSTM_UNROLL
     for (int item = 0; item < kAhead; ++item) Ask(item, share.first);
   }
@@ -43,7 +43,7 @@ class Reader {
   /// after the other each would take a way to L2 and back.
   __device__ __forceinline__ void Await(int first, int tile) {
     if (!AnyMissing(ahead_)) return;
-    Patience patience(watch_);
+    Patience patience(*watch_);
     do {
       BNLSTM_UNROLL
       for (int n = 0; n < kAhead; ++n) {
@@ -69,16 +69,16 @@ class Reader {
     return from_ + item * apart_ + tile * kTileRows;
   }
   __device__ __forceinline__ void Ask(int item, int tile) {
-    const bool wanted = item < share_.items && tile < share_.end;
+    const bool wanted = item < share_->items && tile < share_->end;
     Words* const into = ahead_ + item % kAhead * 2;
     device::LoadRelaxedIf(wanted, Of(item, tile), into[0]);
     device::LoadRelaxedIf(wanted, Of(item, tile) + kTileRows / 2, into[1]);
   }
 
-  const Words* const from_;
-  const int apart_;
-  const Share& share_;
-  const Watch& watch_;
+  const Words* from_;
+  int apart_;
+  const Share* share_;
+  const Watch* watch_;
   Words ahead_[2 * kAhead] = {};
 };
 
@@ -99,12 +99,13 @@ struct UnitSums {
 /// 4g + t has all four columns of unit g.
 template <class Value, int kItems, int kRows>
 class RecurrentProduct {
+ public:
   static constexpr int kAhead = kItems % 4 == 0 ? 4 : kItems / 2;
   static constexpr int kStride = SlotStride(kRows);
   using Op = Operand<Value>;
   using Words = device::Words;
+  using Reading = Reader<kItems, kAhead>;
 
- public:
   /// `weights` [4 columns][units of all blocks][vectors of k], as they are packed.
   __device__ __forceinline__ RecurrentProduct(const void* weights, const Split& split, int rows,
                                               int block, int blocks)
@@ -127,13 +128,14 @@ class RecurrentProduct {
     }
   }
 
-  /// Leaves the sums of the warp's slice in `slots` [slices][units][stride]. `from`: what has been or
-  /// will be published, [vectors][rows][kVector].
-  __device__ __forceinline__ void Run(const Published<Value>* from, int rows, const Watch& watch,
-                                      PairSums* slots) const {
+  /// Begins to read what has been or will be published, [vectors][rows][kVector].
+  __device__ __forceinline__ Reading Ask(const device::Words* from, int rows,
+                                         const Watch& watch) const {
+    return Reading(from + Vector(0) * rows + device::Lane() / 4, 4 * rows, share_, watch);
+  }
+  /// Leaves the sums of the warp's slice in `slots` [slices][units][two times two columns][kStride].
+  __device__ __forceinline__ void Run(Reading& reader, PairSums* slots) const {
     const int g = device::Lane() / 4, t = device::Lane() % 4;
-    Reader<kItems, kAhead> reader(from + (Vector(0) * rows + g) * Op::kVector, 4 * rows, share_,
-                                  watch);
     PairSums* const to = slots + (share_.slice * kUnitsOfBlock + g) * 2 * kStride;
     for (int tile = share_.first; tile < share_.end; ++tile) {
       float sums[2][2][4] = {};  // of two columns each; of the tile's halves

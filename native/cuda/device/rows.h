@@ -142,7 +142,7 @@ class Held {
   __device__ __forceinline__ void Load(const Rows<kRows>& rows, const Value* from, Index at) {
     if constexpr (kRows > 0) {
       if (rows.InMemory()) {
-        ours_ = *reinterpret_cast<const Ours*>(from + at + device::Lane() * kRows);
+        ours_ = *reinterpret_cast<const Ours*>(from + (at + device::Lane() * kRows));
       }
     } else {
       from_ = from + at;
@@ -187,13 +187,14 @@ __device__ __forceinline__ void Round(Neighbours<uint16_t, kRows>& to, const Get
     to = device::Same<Neighbours<uint16_t, kRows>>(pairs);
   }
 }
-/// Writes the lane's rows of a column.
+/// Writes the lane's rows of a column, `to[at]` and so on.
 template <int kRows, class Value, class Get>
-__device__ __forceinline__ void StoreRows(const Rows<kRows>& rows, Value* to, const Get& get) {
+__device__ __forceinline__ void StoreRows(const Rows<kRows>& rows, Value* to, int at,
+                                          const Get& get) {
   Neighbours<Value, kRows> ours;
   Round(ours, get);
   using Ours = Neighbours<Value, kRows>;
-  if (rows.InMemory()) *reinterpret_cast<Ours*>(to + device::Lane() * kRows) = ours;
+  if (rows.InMemory()) *reinterpret_cast<Ours*>(to + (at + device::Lane() * kRows)) = ours;
 }
 
 /// The lane's values of a column that is only written: all at once, at the end. With kRows 0 each is
@@ -248,23 +249,27 @@ constexpr int kLanesOfSum = device::kWarp / (kCount > 8   ? 16
                                              : kCount > 2 ? 4
                                                           : kCount);
 
-/// Sums over the lanes of several numbers at once, in every lane, in an order that depends on nothing.
-/// Each is added up by a share of the lanes and then told to all: half of the shuffles that summing
-/// one after the other takes, and a multiprocessor does one shuffle of one warp at a time. Returns the
-/// sum number Lane() / kLanesOfSum, or 0 where there are no so many.
+/// Sums over the lanes of several numbers at once, in an order that depends on nothing. Each is added up
+/// by a share of the lanes: half of the shuffles that summing one after the other takes, and a
+/// multiprocessor does one shuffle of one warp at a time. Returns the sum number Lane() / kLanesOfSum,
+/// or 0 where there are no so many.
 template <int kCount>
-__device__ __forceinline__ float WarpSums(float (&sums)[kCount]) {
+__device__ __forceinline__ float SharedSums(const float (&sums)[kCount]) {
   constexpr int kWidth = device::kWarp / kLanesOfSum<kCount>;
   static_assert(kCount <= 16);
   float part[kWidth];
   BNLSTM_UNROLL
   for (int k = 0; k < kWidth; ++k) part[k] = k < kCount ? sums[k < kCount ? k : 0] : 0.0f;
   ShareSums<kWidth, device::kWarp / 2>(part);
-  BNLSTM_UNROLL
-  for (int k = 0; k < kCount; ++k) {
-    sums[k] = device::ShuffleFrom(part[0], k * kLanesOfSum<kCount>);
-  }
   return part[0];
+}
+/// The same, told to all lanes.
+template <int kCount>
+__device__ __forceinline__ float WarpSums(float (&sums)[kCount]) {
+  const float part = SharedSums(sums);
+  BNLSTM_UNROLL
+  for (int k = 0; k < kCount; ++k) sums[k] = device::ShuffleFrom(part, k * kLanesOfSum<kCount>);
+  return part;
 }
 
 /// The first counted row's value of each column, in every lane; 0 if there is none.
@@ -336,13 +341,32 @@ __device__ __forceinline__ void Measure(const Rows<kRows>& rows,
   }
 }
 
+/// Of some numbers the one of the column that is the lane's (MeasureOnce).
+template <int kColumns>
+__device__ __forceinline__ float OfLane(const float (&numbers)[kColumns]) {
+  const int mine = device::Lane() / kLanesOfSum<2 * kColumns> % kColumns;
+  float number = numbers[0];
+  BNLSTM_UNROLL
+  for (int k = 1; k < kColumns; ++k) number = mine == k ? numbers[k] : number;
+  return number;
+}
+
+/// Of a column.
+struct Moments {
+  float mean = 0, var = 0;
+};
+
+/// How many lanes have the moments of each column.
+template <int kColumns>
+constexpr int kLanesOfColumn = kLanesOfSum<2 * kColumns>;
+
 /// The same in one pass, for values in registers: by differences to one of the counted rows, whose
 /// distance from the mean is at most sqrt(rows) deviations, so that the variance loses no more than
-/// rows * 6e-8 of itself, whatever the mean is.
+/// rows * 6e-8 of itself, whatever the mean is. Returns the moments of column number
+/// Lane() / kLanesOfColumn % kColumns; of one column all lanes have them.
 template <int kRows, int kColumns>
-__device__ __forceinline__ void MeasureOnce(const Rows<kRows>& rows,
-                                            const Column<kRows> (&columns)[kColumns],
-                                            float (&mean)[kColumns], float (&var)[kColumns]) {
+__device__ __forceinline__ Moments MeasureOnce(const Rows<kRows>& rows,
+                                               const Column<kRows> (&columns)[kColumns]) {
   static_assert(kRows > 0);
   float base[kColumns], sums[2 * kColumns];
   FirstCounted(rows, columns, base);
@@ -357,14 +381,12 @@ __device__ __forceinline__ void MeasureOnce(const Rows<kRows>& rows,
       sums[kColumns + k] = fmaf(d, d, sums[kColumns + k]);
     }
   });
-  WarpSums(sums);
-  BNLSTM_UNROLL
-  for (int k = 0; k < kColumns; ++k) {
-    const float shift = sums[k] * rows.inverse_count;
-    const float spread = fmaf(-shift, shift, sums[kColumns + k] * rows.inverse_count);
-    mean[k] = base[k] + shift;
-    var[k] = spread < 0 ? 0 : spread;  // a NaN stays
-  }
+  const float mine = SharedSums(sums), other = device::ShuffleXor(mine, device::kWarp / 2);
+  const bool upper = device::Lane() >= device::kWarp / 2;
+  const float shift = (upper ? other : mine) * rows.inverse_count;
+  const float squares = (upper ? mine : other) * rows.inverse_count;
+  const float spread = fmaf(-shift, shift, squares);
+  return {OfLane(base) + shift, spread < 0 ? 0 : spread};  // a NaN stays
 }
 
 }  // namespace bnlstm::cuda
