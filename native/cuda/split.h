@@ -41,10 +41,12 @@ constexpr int Items(int64_t blocks) {
   return static_cast<int>(blocks * kUnitsOfBlock * static_cast<int64_t>(sizeof(Value)) / 64);
 }
 
-/// Vectors of one gate's or state's values of a step in the exchange: [vectors along k][rows].
+/// Vectors of one gate's or state's values of a step in the exchange: [tiles][vectors along k][rows of a
+/// tile].
+constexpr int kItemVectors = 4 * kTileRows;
 template <class Value>
 constexpr int64_t ExchangeVectors(int64_t blocks, int rows) {
-  return int64_t{4} * Items<Value>(blocks) * rows;
+  return int64_t{Items<Value>(blocks)} * kItemVectors * (rows / kTileRows);
 }
 /// What a group adds up: [blocks][4 from][8 units][lanes], of a lane's rows; used again by every step.
 constexpr int64_t GroupVectors(int64_t blocks) {

@@ -120,8 +120,7 @@ __device__ __forceinline__ void RunBackward(const BackwardRun<Value>& run, int b
     }
     device::SyncBlock();
     auto* const exchange = reinterpret_cast<device::Words*>(run.exchange) + 4 * slot * plane;
-    Publish<Value, 4, kRows>(exchange + block * (kUnitsOfBlock / Op::kVector) * tile_rows, plane,
-                             tile_rows, tile);
+    Publish<Value, 4, kRows>(exchange, plane, tile_rows, block, blocks, tile);
 
     // What other blocks do not wait for.
     if (owns) {
@@ -144,7 +143,7 @@ __device__ __forceinline__ void RunBackward(const BackwardRun<Value>& run, int b
         if (run.dp) StoreRows(rows, run.dp, to, [&](int i) { return d_pre[g].Get(i); });
       }
     }
-    auto reading = product.Ask(exchange + block % kBlocksOfGroup * plane, tile_rows, run.watch);
+    auto reading = product.Ask(exchange + block % kBlocksOfGroup * plane, run.watch);
     if (slot > 0) load(slot - 1);
     if (owns && kEarly && slot > 0) unit.Recompute(shape, rows, kept);
     product.Run(reading, slots);

@@ -53,15 +53,6 @@ using Published = decltype(Operand<Value>::Round(0.0f));
 __device__ __forceinline__ bool Missing(const device::Words& vector) {
   return vector.x == 0xffffffffu;
 }
-/// Whether one of some is not.
-template <int kCount>
-__device__ __forceinline__ bool AnyMissing(const device::Words (&vectors)[kCount]) {
-  bool missing = false;
-  BNLSTM_UNROLL
-  for (int n = 0; n < kCount; ++n) missing = missing || Missing(vectors[n]);
-  return missing;
-}
-
 /// Ends every wait of a grid: after `limit` nanoseconds without what is waited for, or soon once another
 /// block has given up. The grid then runs on, with wrong numbers, and the host finds *gave_up set.
 struct Watch {
@@ -94,25 +85,25 @@ class Patience {
 };
 
 /// Publishes what the block has in shared memory, [kPlanes][8 units][32 kRows rows], by all of its
-/// threads: to the rows' places in the vectors of the block, `plane` vectors from plane to plane.
+/// threads, to its places in planes of [tiles][vectors][rows of a tile] vectors.
 template <class Value, int kPlanes, int kRows>
-__device__ __forceinline__ void Publish(device::Words* to, int64_t plane, int rows,
-                                        const Published<Value>* from) {
-  constexpr int kVector = Operand<Value>::kVector, kRowsOfTile = kRows * device::kWarp;
-  constexpr int kVectors = kPlanes * kUnitsOfBlock / kVector;  // of a row
-  constexpr int kThreads = kWarpsOfBlock * device::kWarp;
+__device__ __forceinline__ void Publish(device::Words* to, int64_t plane, int rows, int block,
+                                        int blocks, const Published<Value>* from) {
+  constexpr int kVector = Operand<Value>::kVector, kOfBlock = kUnitsOfBlock / kVector;
+  constexpr int kThreads = kWarpsOfBlock * device::kWarp, kLaneRows = kRows * device::kWarp;
   BNLSTM_UNROLL
-  for (int begin = 0; begin < kVectors * kRowsOfTile; begin += kThreads) {
-    const int i = begin + device::ThreadIndex(), row = i % kRowsOfTile, vector = i / kRowsOfTile;
-    if (row >= rows || vector >= kVectors) continue;
+  for (int begin = 0; begin < kPlanes * kOfBlock * kLaneRows; begin += kThreads) {
+    const int i = begin + device::ThreadIndex(), row = i % kLaneRows, vector = i / kLaneRows;
+    if (row >= rows || vector >= kPlanes * kOfBlock) continue;
     union {
       Published<Value> of[kVector];
       device::Words words;
     } values;
     BNLSTM_UNROLL
-    for (int u = 0; u < kVector; ++u) values.of[u] = from[(vector * kVector + u) * kRowsOfTile + row];
-    constexpr int kOfPlane = kUnitsOfBlock / kVector;
-    device::StoreRelaxed(to + vector / kOfPlane * plane + vector % kOfPlane * rows + row, values.words);
+    for (int u = 0; u < kVector; ++u) values.of[u] = from[(vector * kVector + u) * kLaneRows + row];
+    const int k = (row / kTileRows * blocks + block) * kOfBlock + vector % kOfBlock;
+    device::StoreRelaxed(to + (vector / kOfBlock * plane + k * kTileRows + row % kTileRows),
+                         values.words);
   }
 }
 

@@ -48,8 +48,7 @@ __device__ __forceinline__ void RunForward(const ForwardRun<Value>& run, int blo
     return reinterpret_cast<device::Words*>(run.exchange) + slot * vectors;
   };
   const auto publish = [&](int slot) {
-    Publish<Value, 1, kRows>(exchange(slot) + block * (kUnitsOfBlock / Op::kVector) * tile_rows, 0,
-                             tile_rows, tile);
+    Publish<Value, 1, kRows>(exchange(slot), 0, tile_rows, block, blocks, tile);
   };
 
   const Product product(run.weights, run.split, tile_rows, block, blocks);
@@ -89,7 +88,7 @@ __device__ __forceinline__ void RunForward(const ForwardRun<Value>& run, int blo
   };
   device::SyncBlock();
   publish(0);
-  auto reading = product.Ask(exchange(0), tile_rows, run.watch);
+  auto reading = product.Ask(exchange(0), run.watch);
   load(0);
 
   for (int slot = 0;; ++slot) {
@@ -135,7 +134,7 @@ __device__ __forceinline__ void RunForward(const ForwardRun<Value>& run, int blo
       unit.StoreStatistics(shape);
     }
     if (last) break;
-    reading = product.Ask(exchange(slot + 1), tile_rows, run.watch);
+    reading = product.Ask(exchange(slot + 1), run.watch);
     load(slot + 1);
   }
 }

@@ -32,29 +32,25 @@ class Reader {
   using Words = device::Words;
 
  public:
-  /// `from`: of the lane, of the first item and row 0; items lie `apart` vectors apart.
-  __device__ __forceinline__ Reader(const void* from, int apart, const Share& share,
+  /// `from`: of the lane, of the first item and tile 0; tiles lie `apart` vectors apart.
+  __device__ __forceinline__ Reader(const Words* from, int apart, const Share& share,
                                     const Watch& watch)
-      : from_(static_cast<const Words*>(from)), apart_(apart), share_(&share), watch_(&watch) {
+      : from_(from), apart_(apart), share_(&share), watch_(&watch) {
     BNLSTM_UNROLL
     for (int item = 0; item < kAhead; ++item) Ask(item, share.first);
   }
   /// Waits for kAhead items from `first` on. What was too early is asked for again all at once: one
   /// after the other each would take a way to L2 and back.
   __device__ __forceinline__ void Await(int first, int tile) {
-    if (!AnyMissing(ahead_)) return;
+    if (!AnyMissing(first)) return;
     Patience patience(*watch_);
     do {
       BNLSTM_UNROLL
-      for (int n = 0; n < kAhead; ++n) {
-        const Words* const from = Of(first + n, tile);
-        BNLSTM_UNROLL
-        for (int half = 0; half < 2; ++half) {
-          Words& mine = ahead_[2 * n + half];
-          device::LoadRelaxedIf(Missing(mine), from + half * (kTileRows / 2), mine);
-        }
+      for (int n = 0; n < 2 * kAhead; ++n) {
+        const bool again = first + n / 2 < share_->items && Missing(ahead_[n]);
+        device::LoadRelaxedIf(again, Of(first + n / 2, tile, n % 2), ahead_[n]);
       }
-    } while (AnyMissing(ahead_) && !patience.Ends());
+    } while (AnyMissing(first) && !patience.Ends());
   }
   __device__ __forceinline__ const Words& Get(int item, int half) const {
     return ahead_[item % kAhead * 2 + half];
@@ -65,14 +61,23 @@ class Reader {
   }
 
  private:
-  __device__ __forceinline__ const Words* Of(int item, int tile) const {
-    return from_ + item * apart_ + tile * kTileRows;
+  __device__ __forceinline__ const Words* Of(int item, int tile, int half) const {
+    return from_ + tile * apart_ + (item * kItemVectors + half * (kTileRows / 2));
   }
   __device__ __forceinline__ void Ask(int item, int tile) {
     const bool wanted = item < share_->items && tile < share_->end;
-    Words* const into = ahead_ + item % kAhead * 2;
-    device::LoadRelaxedIf(wanted, Of(item, tile), into[0]);
-    device::LoadRelaxedIf(wanted, Of(item, tile) + kTileRows / 2, into[1]);
+    BNLSTM_UNROLL
+    for (int half = 0; half < 2; ++half) {
+      device::LoadRelaxedIf(wanted, Of(item, tile, half), ahead_[item % kAhead * 2 + half]);
+    }
+  }
+  __device__ __forceinline__ bool AnyMissing(int first) const {
+    bool missing = false;
+    BNLSTM_UNROLL
+    for (int n = 0; n < 2 * kAhead; ++n) {
+      missing = missing || (first + n / 2 < share_->items && Missing(ahead_[n]));
+    }
+    return missing;
   }
 
   const Words* from_;
@@ -109,7 +114,9 @@ class RecurrentProduct {
   /// `weights` [4 columns][units of all blocks][vectors of k], as they are packed.
   __device__ __forceinline__ RecurrentProduct(const void* weights, const Split& split, int rows,
                                               int block, int blocks)
-      : share_(split, Items<Value>(blocks), rows), slices_(split.slices) {
+      : share_(split, Items<Value>(blocks), rows),
+        slices_(split.slices),
+        of_tile_(Items<Value>(blocks) * kItemVectors) {
     const int units = blocks * kUnitsOfBlock, vectors = units / Op::kVector;
     const int unit = block * kUnitsOfBlock + device::Lane() / 4;
     const auto* const from = static_cast<const Words*>(weights);
@@ -128,10 +135,9 @@ class RecurrentProduct {
     }
   }
 
-  /// Begins to read what has been or will be published, [vectors][rows][kVector].
-  __device__ __forceinline__ Reading Ask(const device::Words* from, int rows,
-                                         const Watch& watch) const {
-    return Reading(from + Vector(0) * rows + device::Lane() / 4, 4 * rows, share_, watch);
+  /// Begins to read what has been or will be published, [tiles][vectors][rows of a tile] vectors.
+  __device__ __forceinline__ Reading Ask(const Words* from, const Watch& watch) const {
+    return Reading(from + Vector(0) * kTileRows + device::Lane() / 4, of_tile_, share_, watch);
   }
   /// Leaves the sums of the warp's slice in `slots` [slices][units][two times two columns][kStride].
   __device__ __forceinline__ void Run(Reading& reader, PairSums* slots) const {
@@ -215,7 +221,7 @@ class RecurrentProduct {
   }
 
   const Share share_;
-  const int slices_;
+  const int slices_, of_tile_;
   uint32_t weights_[kItems][2][2][4];
 };
 
