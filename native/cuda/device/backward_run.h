@@ -120,7 +120,7 @@ __device__ __forceinline__ void RunBackward(const BackwardRun<Value>& run, int b
     }
     device::SyncBlock();
     auto* const exchange = reinterpret_cast<device::Words*>(run.exchange) + 4 * slot * plane;
-    Publish<Value, 4, kRows>(exchange, plane, tile_rows, block, blocks, tile);
+    Publish<Value, 4, kRows>(exchange, plane, tile_rows, block, Items<Value>(blocks), tile);
 
     // What other blocks do not wait for.
     if (owns) {

@@ -84,11 +84,18 @@ class Patience {
   int64_t began_ = 0;
 };
 
+/// A plane of the exchange lies as the lanes of a product read it, [tiles][items][halves of the tile's
+/// rows][lanes]: where the vector of one of 8 rows and one of an item's 4 lies. Eight lanes read a whole
+/// line of 128 bytes at once, and a block writes the vectors of two rows side by side, a whole sector of 32.
+__device__ __forceinline__ int PlaceOfLane(int row, int vector) {
+  return row / 2 * 8 + vector * 2 + row % 2;
+}
+
 /// Publishes what the block has in shared memory, [kPlanes][8 units][32 kRows rows], by all of its
-/// threads, to its places in planes of [tiles][vectors][rows of a tile] vectors.
+/// threads, to its places in planes.
 template <class Value, int kPlanes, int kRows>
 __device__ __forceinline__ void Publish(device::Words* to, int64_t plane, int rows, int block,
-                                        int blocks, const Published<Value>* from) {
+                                        int items, const Published<Value>* from) {
   constexpr int kVector = Operand<Value>::kVector, kOfBlock = kUnitsOfBlock / kVector;
   constexpr int kThreads = kWarpsOfBlock * device::kWarp, kLaneRows = kRows * device::kWarp;
   BNLSTM_UNROLL
@@ -101,8 +108,9 @@ __device__ __forceinline__ void Publish(device::Words* to, int64_t plane, int ro
     } values;
     BNLSTM_UNROLL
     for (int u = 0; u < kVector; ++u) values.of[u] = from[(vector * kVector + u) * kLaneRows + row];
-    const int k = (row / kTileRows * blocks + block) * kOfBlock + vector % kOfBlock;
-    device::StoreRelaxed(to + (vector / kOfBlock * plane + k * kTileRows + row % kTileRows),
+    const int k = block * kOfBlock + vector % kOfBlock;
+    const int at = (row / kTileRows * items + k / 4) * kItemVectors + row % kTileRows / 8 * device::kWarp;
+    device::StoreRelaxed(to + (vector / kOfBlock * plane + at + PlaceOfLane(row % 8, k % 4)),
                          values.words);
   }
 }

@@ -48,7 +48,7 @@ __device__ __forceinline__ void RunForward(const ForwardRun<Value>& run, int blo
     return reinterpret_cast<device::Words*>(run.exchange) + slot * vectors;
   };
   const auto publish = [&](int slot) {
-    Publish<Value, 1, kRows>(exchange(slot), 0, tile_rows, block, blocks, tile);
+    Publish<Value, 1, kRows>(exchange(slot), 0, tile_rows, block, Items<Value>(blocks), tile);
   };
 
   const Product product(run.weights, run.split, tile_rows, block, blocks);

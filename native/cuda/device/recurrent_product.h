@@ -62,7 +62,7 @@ class Reader {
 
  private:
   __device__ __forceinline__ const Words* Of(int item, int tile, int half) const {
-    return from_ + tile * apart_ + (item * kItemVectors + half * (kTileRows / 2));
+    return from_ + tile * apart_ + (item * kItemVectors + half * device::kWarp);
   }
   __device__ __forceinline__ void Ask(int item, int tile) {
     const bool wanted = item < share_->items && tile < share_->end;
@@ -135,9 +135,10 @@ class RecurrentProduct {
     }
   }
 
-  /// Begins to read what has been or will be published, [tiles][vectors][rows of a tile] vectors.
+  /// Begins to read what has been or will be published, a plane (Publish).
   __device__ __forceinline__ Reading Ask(const Words* from, const Watch& watch) const {
-    return Reading(from + Vector(0) * kTileRows + device::Lane() / 4, of_tile_, share_, watch);
+    const int place = PlaceOfLane(device::Lane() / 4, device::Lane() % 4);
+    return Reading(from + share_.first_item * kItemVectors + place, of_tile_, share_, watch);
   }
   /// Leaves the sums of the warp's slice in `slots` [slices][units][two times two columns][kStride].
   __device__ __forceinline__ void Run(Reading& reader, PairSums* slots) const {
