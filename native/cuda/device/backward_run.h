@@ -46,12 +46,12 @@ __device__ __forceinline__ void RunBackward(const BackwardRun<Value>& run, int b
   auto* const slots = device::SharedMemory<PairSums>();
   auto* const tile = reinterpret_cast<Published<Value>*>(slots + run.split.slices * kUnitsOfBlock *
                                                                      2 * SlotStride(kRows));
-  constexpr bool kEarly = kRows < 4;  // as far as registers go: gates while others' values come
+  constexpr bool kEarly = kRows < 4;  // gates, while others' parts come, as far as registers go
   constexpr int kOfGate = kWarpsOfBlock * device::kWarp;  // lanes
   auto* const mine = reinterpret_cast<Ours*>(tile) + device::ThreadIndex();
   const int64_t plane = ExchangeVectors<Value>(blocks, tile_rows);  // of a gate of a step
   const bool eventful = shape.lengths || shape.zoneout_c.keep || shape.zoneout_h.keep;
-  const GroupSum<kRows> group(run.group, block);
+  GroupSum<kRows> group(run.group, block);
   const Product product(run.weights, run.split, tile_rows, block, blocks);
   BackwardUnit<kRows, Value, true> unit(shape, run.through, owns ? j : H - 1);
   KeptStep<kRows, Value> kept;
@@ -143,13 +143,14 @@ __device__ __forceinline__ void RunBackward(const BackwardRun<Value>& run, int b
         if (run.dp) StoreRows(rows, run.dp, to, [&](int i) { return d_pre[g].Get(i); });
       }
     }
-    auto reading = product.Ask(exchange + block % kBlocksOfGroup * plane, run.watch);
     if (slot > 0) load(slot - 1);
-    if (owns && kEarly && slot > 0) unit.Recompute(shape, rows, kept);
+    auto reading = product.Ask(exchange + block % kBlocksOfGroup * plane, run.watch);
     product.Run(reading, slots);
     device::SyncBlock();
+    group.Send(steps - 1 - slot, product.Sum(slots, warp));
+    if (owns && kEarly && slot > 0) unit.Recompute(shape, rows, kept);
     float sums[kRows];
-    group.Add(steps - 1 - slot, run.watch, product.Sum(slots, warp), sums);
+    group.Receive(run.watch, sums);
     rows.All([&](int i, int) { dh[i] += sums[i]; });
   }
   if (!owns) return;

@@ -106,18 +106,15 @@ class ForwardUnit {
   /// Writes the statistics that were measured.
   __device__ __forceinline__ void StoreStatistics(const StepShape& shape) const {
     if (!measures_) return;
-    const int64_t H = shape.hidden;
     constexpr int kLanes = kLanesOfColumn<4>;
-    const int g = device::Lane() / kLanes;
-    if (g < 4 && device::Lane() % kLanes == 0) {
-      const int64_t to = (shape.step * 4 + g) * H + j_;
-      shape.tables.recurrent_mean[to] = of_products_.mean;
-      shape.tables.recurrent_var[to] = of_products_.var;
-    }
-    if (device::Lane() == 0) {
-      shape.tables.cell_mean[shape.step * H + j_] = of_cell_.mean;
-      shape.tables.cell_var[shape.step * H + j_] = of_cell_.var;
-    }
+    const int H = static_cast<int>(shape.hidden), g = device::Lane() / kLanes;
+    if (g > 4 || device::Lane() % kLanes != 0) return;
+    const bool gates = g < 4;
+    const int64_t to = shape.step * (gates ? 4 * H : H) + (gates ? g * H + j_ : j_);
+    (gates ? shape.tables.recurrent_mean : shape.tables.cell_mean)[to] =
+        gates ? of_products_.mean : of_cell_.mean;
+    (gates ? shape.tables.recurrent_var : shape.tables.cell_var)[to] =
+        gates ? of_products_.var : of_cell_.var;
   }
 
   /// What backward wants of a gate's product: normalised; with norm 'none' the sum of both products.

@@ -22,29 +22,34 @@ class GroupSum {
         to_(memory + Place(block - member_, member_)),
         from_(memory + Place(block, 0)) {}
 
-  /// Sends the other members their parts, and returns in `sums` those of the lane's rows, of all members
-  /// in one order. `step`: counts from 0.
-  __device__ __forceinline__ void Add(int step, const Watch& watch, const UnitSums<kRows>& parts,
-                                      float (&sums)[kRows]) const {
-    const uint32_t bit = static_cast<uint32_t>(step) & 1;
-    Words theirs[kBlocksOfGroup];
+  /// Sends the other members their parts. `step`: counts from 0.
+  __device__ __forceinline__ void Send(int step, const UnitSums<kRows>& parts) {
+    bit_ = static_cast<uint32_t>(step) & 1;
     BNLSTM_UNROLL
     for (int member = 0; member < kBlocksOfGroup; ++member) {
       uint32_t words[4] = {};
       BNLSTM_UNROLL
       for (int i = 0; i < kRows; ++i) words[i] = device::BitsOf(parts.of[member][i]);
-      theirs[member] = {(words[0] & ~1u) | bit, words[1], words[2], words[3]};
-      if (member == member_) continue;
-      device::StoreRelaxed(to_ + member * kOfBlock, theirs[member]);
+      const Words part = {(words[0] & ~1u) | bit_, words[1], words[2], words[3]};
+      if (member == member_) {
+        mine_ = part;
+      } else {
+        device::StoreRelaxed(to_ + member * kOfBlock, part);
+      }
     }
+  }
+  /// Waits for the other members' parts, and returns the sums of the lane's rows, added in one order.
+  __device__ __forceinline__ void Receive(const Watch& watch, float (&sums)[kRows]) const {
+    Words parts[kBlocksOfGroup];
     BNLSTM_UNROLL
     for (int member = 0; member < kBlocksOfGroup; ++member) {
-      device::LoadRelaxedIf(member != member_, from_ + member * kOfMember, theirs[member]);
+      parts[member] = mine_;
+      device::LoadRelaxedIf(member != member_, from_ + member * kOfMember, parts[member]);
     }
     const auto missing = [&] {
       uint32_t other = 0;
       BNLSTM_UNROLL
-      for (const Words& each : theirs) other |= each.x ^ bit;
+      for (const Words& each : parts) other |= each.x ^ bit_;
       return (other & 1) != 0;
     };
     if (missing()) {
@@ -52,8 +57,8 @@ class GroupSum {
       do {
         BNLSTM_UNROLL
         for (int member = 0; member < kBlocksOfGroup; ++member) {
-          device::LoadRelaxedIf(((theirs[member].x ^ bit) & 1) != 0, from_ + member * kOfMember,
-                                theirs[member]);
+          const bool again = ((parts[member].x ^ bit_) & 1) != 0;
+          device::LoadRelaxedIf(again, from_ + member * kOfMember, parts[member]);
         }
       } while (missing() && !patience.Ends());
     }
@@ -62,7 +67,7 @@ class GroupSum {
       float of[kBlocksOfGroup];
       BNLSTM_UNROLL
       for (int member = 0; member < kBlocksOfGroup; ++member) {
-        const Words& each = theirs[member];
+        const Words& each = parts[member];
         const uint32_t word = i == 0 ? each.x : i == 1 ? each.y : i == 2 ? each.z : each.w;
         of[member] = device::FloatOf(word & ~1u);  // of every row, so that equal rows stay equal
       }
@@ -80,6 +85,8 @@ class GroupSum {
   const int member_;
   Words* const to_;
   const Words* const from_;
+  uint32_t bit_ = 0;
+  Words mine_;
 };
 
 }  // namespace bnlstm::cuda
