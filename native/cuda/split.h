@@ -64,9 +64,10 @@ constexpr size_t SharedBytes(const Split& split, int rows, int published, size_t
 
 /// Items of k that a warp of a kernel's two instances has weights of: 64 registers, or as many as it
 /// takes for the largest hidden size.
+constexpr int kFewItems = 4;
 template <class Value>
 struct ItemsOfWarp {
-  static constexpr int kFew = 4, kMany = sizeof(Value) == 2 ? 6 : 8;
+  static constexpr int kFew = kFewItems, kMany = sizeof(Value) == 2 ? 6 : 8;
 };
 
 /// Rows of the batch that a lane of a kernel has, as a type: an argument of generic functions.
@@ -79,6 +80,7 @@ struct PersistentPass {
   Split split;
   int items = 0, rows = 0;  // of the instance: items of k, rows of a lane
   size_t shared_bytes = 0;
+  size_t exchange_bytes = 0, group_bytes = 0;  // of a step; of all steps, backward alone
 };
 
 }  // namespace bnlstm::cuda
