@@ -151,6 +151,7 @@ struct Backward {
   BackwardRun<Value> Prepare(int64_t begin) const {
     Check(cudaMemsetAsync(scratch_.exchange, 0xff, scratch_.exchange_bytes, context_.stream),
           "cudaMemsetAsync");
+    uint8_t* const published = scratch_.exchange + choices_.backward.pass.group_bytes;
     return {direction_.Step(begin, false, scratch_.inputs),
             through(),
             at_.steps_from(begin),
@@ -168,7 +169,7 @@ struct Backward {
             StepPreActivations(begin),
             scratch_.sums,
             reinterpret_cast<device::Words*>(scratch_.exchange),
-            reinterpret_cast<Published<Value>*>(scratch_.exchange + GroupBytes(choices_.backward)),
+            reinterpret_cast<Published<Value>*>(published),
             choices_.backward.pass.split,
             {context_.gave_up, kLongestWait}};
   }

@@ -44,7 +44,7 @@ struct BackwardScratch {
     }
     if (saved.recomputes_inputs) kept_b = RunMemory(at, carve, 4 * at.H, at.value_bytes, 1);
     packed = carve.Bytes(PackedBytes(choices.backward, at.value_bytes));
-    exchange_bytes = BackwardExchangeBytes(choices.backward, at);
+    exchange_bytes = ExchangeBytes(choices.backward, at);
     exchange = carve.Bytes(exchange_bytes);
     if (op.dy) dy = RunMemory(at, carve, at.H, at.value_bytes, 1);
     da = RunMemory(at, carve, 4 * at.H, at.value_bytes, 1);

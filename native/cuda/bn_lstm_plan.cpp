@@ -9,21 +9,21 @@ namespace {
 /// What the two passes differ in.
 struct PassShape {
   int64_t most_bytes;  // of the batch's values of all units, up to which 'auto' takes the plan
-  int published;       // gates or states
+  int published;       // gates, or h
+  bool groups;         // of blocks add up
 };
 
 // By the times of bench/results/plans-h200-2026-11-27.json: forward the persistent plan was the faster
-// one at all that was measured; backward, where every block reads four times as much, up to 256 units
+// one at all that was measured; backward, when every block still read all four gates, up to 256 units
 // of 64 rows in bf16 and 128 units of 64 rows in TF32, and no longer at 512.
-constexpr PassShape kForward{INT64_MAX, 1}, kBackward{32 << 10, 4};
+constexpr PassShape kForward{INT64_MAX, 1, false}, kBackward{32 << 10, 4, true};
 
 int64_t Parts(int64_t n, int64_t parts) { return (n + parts - 1) / parts; }
 
-/// How the warps of a block share the product with an instance of the kernel: so that the longest share
-/// is short, with few sums to add up. False where it does not fit.
-bool Divide(const PassShape& shape, const BnLstmLayout& at, const DeviceFacts& device, int instance,
-            PersistentPass* pass) {
-  const int64_t items = at.value_bytes == 2 ? Items<uint16_t>(pass->blocks) : Items<float>(pass->blocks);
+/// How the warps of a block share the product of `items` with an instance of the kernel: so that the
+/// longest share is short, with few sums to add up. False where it does not fit.
+bool Divide(int items, int instance, const PassShape& shape, const BnLstmLayout& at,
+            const DeviceFacts& device, PersistentPass* pass) {
   int64_t best = 0;
   for (const int slices : {1, 2, 4, 8}) {
     const int parts = kWarpsOfBlock / slices;
@@ -45,6 +45,7 @@ bool Divide(const PassShape& shape, const BnLstmLayout& at, const DeviceFacts& d
 std::string Number(int64_t n) { return std::to_string(n); }
 
 /// Why the persistent plan cannot serve the op; empty, and the pass, where it can.
+template <class Value>
 std::string Fit(const ops::BnLstmOperands& op, const BnLstmLayout& at, const DeviceFacts& device,
                 const PassShape& shape, PersistentPass* pass) {
   constexpr int64_t kMostRows = 128;
@@ -60,20 +61,25 @@ std::string Fit(const ops::BnLstmOperands& op, const BnLstmLayout& at, const Dev
   if (!device.cooperative) return "the GPU does not run all blocks of a grid at the same time";
   if (blocks > device.multiprocessors) {
     return Number(at.H) + " hidden units need " + Number(blocks) +
-           " multiprocessors, and the GPU has " + Number(device.multiprocessors);
+           " multiprocessors (4 for each 32 units), and the GPU has " +
+           Number(device.multiprocessors);
   }
   if (at.B > kMostRows) {
     return "a batch of " + Number(at.B) + " rows is too large; it holds " + Number(kMostRows);
   }
-  pass->blocks = blocks;
   // The instance for many items spills registers where rows are many.
-  const int few = at.value_bytes == 2 ? ItemsOfWarp<uint16_t>::kFew : ItemsOfWarp<float>::kFew;
-  const int many = at.value_bytes == 2 ? ItemsOfWarp<uint16_t>::kMany : ItemsOfWarp<float>::kMany;
-  if (!Divide(shape, at, device, few, pass) && !Divide(shape, at, device, many, pass)) {
+  using Instance = ItemsOfWarp<Value>;
+  const int items = Items<Value>(blocks);
+  if (!Divide(items, Instance::kFew, shape, at, device, pass) &&
+      !Divide(items, Instance::kMany, shape, at, device, pass)) {
     return "weights or sums of " + Number(at.H) + " hidden units and " + Number(at.B) +
            " rows do not fit into a multiprocessor";
   }
+  const int64_t published = shape.published * ExchangeVectors<Value>(blocks, TileRows(at.B));
+  pass->blocks = blocks;
   pass->rows = RowsOfLanes(at.B);
+  pass->exchange_bytes = static_cast<size_t>(published) * kVectorBytes;
+  pass->group_bytes = shape.groups ? static_cast<size_t>(GroupVectors(blocks)) * kVectorBytes : 0;
   return "";
 }
 
@@ -88,7 +94,8 @@ BnLstmChoice Choose(const ops::BnLstmOperands& op, const BnLstmLayout& at,
     choice.why = steps + "it was asked for";
     return choice;
   }
-  const std::string why_not = Fit(op, at, device, shape, &choice.pass);
+  const auto fit = op.bf16 ? Fit<uint16_t> : Fit<float>;
+  const std::string why_not = fit(op, at, device, shape, &choice.pass);
   const int64_t bytes = at.B * at.H * static_cast<int64_t>(at.value_bytes);
   if (why_not.empty() && op.plan == Plan::kAuto && bytes > shape.most_bytes) {
     choice.why = steps + "'persistent' serves it, but was measured slower at this size";
@@ -98,10 +105,10 @@ BnLstmChoice Choose(const ops::BnLstmOperands& op, const BnLstmLayout& at,
     const Split& split = choice.pass.split;
     choice.persistent = true;
     choice.together = at.R == 2 && 2 * choice.pass.blocks <= device.multiprocessors &&
-                      choice.pass.items == ItemsOfWarp<float>::kFew;
+                      choice.pass.items == kFewItems;
     choice.why = "one launch for up to " + Number(at.run) + " steps, " +
                  Number(choice.pass.blocks) +
-                 " blocks with 8 hidden units each, their weights in registers, the product shared "
+                 " blocks with up to 8 hidden units each, weights in registers, the product shared "
                  "by " +
                  Number(split.slices) + " x " + Number(split.parts) + " warps" +
                  (choice.together ? ", both directions at the same time" : "") +
@@ -130,21 +137,10 @@ size_t PackedBytes(const BnLstmChoice& choice, size_t value_bytes) {
   return static_cast<size_t>(4 * units * units) * value_bytes;
 }
 
-size_t ForwardExchangeBytes(const BnLstmChoice& choice, const BnLstmLayout& at) {
-  if (!choice.persistent) return 0;
-  const int64_t blocks = choice.pass.blocks;
-  const int rows = TileRows(at.B);
-  return static_cast<size_t>(at.run * (at.value_bytes == 2 ? ExchangeVectors<uint16_t>(blocks, rows)
-                                                           : ExchangeVectors<float>(blocks, rows))) *
-         kVectorBytes;
-}
-
-size_t GroupBytes(const BnLstmChoice& choice) {
-  return choice.persistent ? static_cast<size_t>(GroupVectors(choice.pass.blocks)) * kVectorBytes : 0;
-}
-
-size_t BackwardExchangeBytes(const BnLstmChoice& choice, const BnLstmLayout& at) {
-  return 4 * ForwardExchangeBytes(choice, at) + GroupBytes(choice);
+size_t ExchangeBytes(const BnLstmChoice& choice, const BnLstmLayout& at) {
+  const PersistentPass& pass = choice.pass;
+  return choice.persistent ? pass.group_bytes + static_cast<size_t>(at.run) * pass.exchange_bytes
+                           : 0;
 }
 
 }  // namespace bnlstm::cuda

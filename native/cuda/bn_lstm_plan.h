@@ -32,10 +32,7 @@ BnLstmChoice ChooseBackward(const ops::BnLstmOperands& op, const DeviceFacts& de
 /// Bytes of the packed weights of a pass; 0 where the plan needs none.
 size_t PackedBytes(const BnLstmChoice& choice, size_t value_bytes);
 
-/// Bytes of the exchange of a run; 0 where the plan needs none. Backward it begins with what groups add
-/// up.
-size_t ForwardExchangeBytes(const BnLstmChoice& choice, const BnLstmLayout& at);
-size_t GroupBytes(const BnLstmChoice& choice);
-size_t BackwardExchangeBytes(const BnLstmChoice& choice, const BnLstmLayout& at);
+/// Bytes of the exchange of a run; 0 where the plan needs none. It begins with what groups add up.
+size_t ExchangeBytes(const BnLstmChoice& choice, const BnLstmLayout& at);
 
 }  // namespace bnlstm::cuda

@@ -64,7 +64,7 @@ struct RecurrentMemory {
       return;
     }
     packed = carve.Bytes(PackedBytes(forward, at.value_bytes));
-    exchange_bytes = ForwardExchangeBytes(forward, at);
+    exchange_bytes = ExchangeBytes(forward, at);
     exchange = carve.Bytes(exchange_bytes);
   }
 };

@@ -59,8 +59,9 @@ constexpr int RowsOfLanes(int64_t batch) { return batch <= 32 ? 1 : batch <= 64 
 /// A slice's sums lie in shared memory as [8 units][two columns and the other two][pairs of rows], as the
 /// tensor cores leave them: where a pair lies, and from two columns to the others, so that neither
 /// writers nor readers meet in one bank. In vectors.
+constexpr int kPairStride = 34;  // of a lane's second pair
 constexpr int SlotPlace(int pair, int rows_of_lane) {
-  return rows_of_lane == 4 ? pair % 2 * 33 + pair / 2 : pair;
+  return rows_of_lane == 4 ? pair % 2 * kPairStride + pair / 2 : pair;
 }
 constexpr int SlotStride(int rows_of_lane) {
   return rows_of_lane == 1 ? 18 : rows_of_lane == 2 ? 34 : 66;
@@ -77,9 +78,10 @@ constexpr size_t SharedBytes(const Split& split, int rows_of_lane, int published
 
 /// Items of k that a warp of a kernel's two instances has weights of: 64 registers, or as many as it
 /// takes for the largest hidden size.
+constexpr int kFewItems = 4;
 template <class Value>
 struct ItemsOfWarp {
-  static constexpr int kFew = 4, kMany = sizeof(Value) == 2 ? 6 : 8;
+  static constexpr int kFew = kFewItems, kMany = sizeof(Value) == 2 ? 6 : 8;
 };
 
 /// Rows of the batch that a lane of a kernel has, as a type: an argument of generic functions.
@@ -92,6 +94,7 @@ struct PersistentPass {
   Split split;
   int items = 0, rows = 0;  // of the instance: items of k, rows of a lane
   size_t shared_bytes = 0;
+  size_t exchange_bytes = 0, group_bytes = 0;  // of a step; of all steps, backward alone
 };
 
 }  // namespace bnlstm::cuda

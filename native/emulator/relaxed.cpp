@@ -1,6 +1,9 @@
 #include "emulator/relaxed.h"
 
+#include <algorithm>
+#include <array>
 #include <cstring>
+#include <unordered_map>
 #include <vector>
 
 #include "emulator/control.h"
@@ -13,14 +16,16 @@ namespace bnlstm::emulator {
 namespace {
 
 struct Store {
-  char* to;
-  uint32_t word;
+  std::array<uint32_t, 4> words;
   uint64_t due;
   const Block* by;
 };
 
-std::vector<Store>& pending = *new std::vector<Store>;  // in the order of the stores
-uint64_t now = 0;                                       // switches between blocks
+constexpr uint64_t kLatest = 32;  // switches between blocks, after which a store is seen
+uint64_t now = 0;                 // switches between blocks
+// Of each address in the order of the stores; and addresses in the order in which theirs are seen.
+auto& pending = *new std::unordered_map<const void*, std::vector<Store>>;
+auto& due = *new std::array<std::vector<void*>, kLatest>;
 
 void CheckAligned(const void* address) {
   if (reinterpret_cast<uintptr_t>(address) % 16 != 0) Fail("16 bytes are accessed unaligned");
@@ -42,15 +47,12 @@ void StoreWords(void* to, const uint32_t (&words)[4]) {
     std::memcpy(to, words, sizeof words);
     return;
   }
-  constexpr uint64_t kLatest = 32;
-  uint64_t due = now + RandomBelow(kLatest);
-  for (const Store& earlier : pending) {
-    // Stores to one address are seen in one order.
-    if (earlier.to == to && earlier.due > due) due = earlier.due;
-  }
-  for (int i = 0; i < 4; ++i) {
-    pending.push_back({static_cast<char*>(to) + 4 * i, words[i], due, current->block});
-  }
+  std::vector<Store>& stores = pending[to];
+  uint64_t when = now + 1 + RandomBelow(kLatest);
+  // Stores to one address are seen in one order.
+  if (!stores.empty()) when = std::max(when, stores.back().due);
+  stores.push_back({std::to_array(words), when, current->block});
+  due[when % kLatest].push_back(to);
   MaybeSwitch();
 }
 
@@ -58,26 +60,30 @@ void LoadWords(uint32_t (&words)[4], const void* from) {
   CheckAligned(from);
   if (settings.late_stores) MaybeSwitch();
   std::memcpy(words, from, sizeof words);
-  for (const Store& store : pending) {
-    const std::ptrdiff_t offset = store.to - static_cast<const char*>(from);
-    if (store.by == current->block && offset >= 0 && offset < 16) words[offset / 4] = store.word;
+  if (pending.empty()) return;
+  const auto found = pending.find(from);
+  if (found == pending.end()) return;
+  for (const Store& store : found->second) {
+    if (store.by == current->block) std::memcpy(words, store.words.data(), sizeof words);
   }
 }
 
 void PublishStores() {
   ++now;
-  if (pending.empty()) return;
-  const size_t erased = std::erase_if(pending, [](const Store& store) {
-    if (store.due > now) return false;
-    std::memcpy(store.to, &store.word, sizeof store.word);
-    return true;
-  });
-  if (erased > 0) GotOn();
+  std::vector<void*>& here = due[now % kLatest];
+  if (here.empty()) return;
+  for (void* const to : here) {
+    std::vector<Store>& stores = pending[to];
+    std::memcpy(to, stores.front().words.data(), sizeof stores.front().words);
+    stores.erase(stores.begin());
+    if (stores.empty()) pending.erase(to);
+  }
+  here.clear();
+  GotOn();
 }
 
 void PublishAllStores() {
-  for (const Store& store : pending) std::memcpy(store.to, &store.word, sizeof store.word);
-  pending.clear();
+  while (!pending.empty()) PublishStores();
 }
 
 }  // namespace bnlstm::emulator

@@ -63,7 +63,7 @@ describe.skipIf(!emulated)('a plan that is asked for', () => {
   test('is chosen where it serves, or the other with the reason', async () => {
     for (const [options, plan, words] of [
       [{}, 'steps', /: 'persistent' does not serve it, as .*neither dtype 'bf16' nor tf32/],
-      [bf16, 'persistent', /^one launch for up to 3 steps, 1 blocks with 8 hidden units each/],
+      [bf16, 'persistent', /^one launch for up to 3 steps, 4 blocks with up to 8 hidden units/],
       [{ tf32: true }, 'persistent', /^one launch/],
     ] as const) {
       await withModel(modelOf('auto', options), layers, async (model) => {
@@ -89,7 +89,7 @@ describe.skipIf(!emulated)('a plan that is asked for', () => {
     });
     const wide = [bnLstm({ hidden: 33, maxSteps: 6 }), lastStep(), linear(4)];
     await withModel(modelOf('persistent', bf16), wide, async (model) => {
-      await refused(() => recurrent(model), '33 hidden units need 5 multiprocessors');
+      await refused(() => recurrent(model), '33 hidden units need 8 multiprocessors');
     });
     await withModel(modelOf('persistent', bf16), layers, async (model) => {
       await refused(() => model.plan({ ...shape, batchSize: 129 }), 'a batch of 129 rows');

@@ -3,6 +3,7 @@
 
 #include "core/memory.h"
 #include "cuda/engine.h"
+#include "cuda/split.h"
 #include "emulator_fixture.h"
 #include "lstm_variant.h"
 
@@ -51,8 +52,8 @@ TEST(CudaLstmHasTheSameBitsInAnyOrder) {
 
 // Of several runs of steps, whose blocks hand on what others see late and in any order.
 const std::vector<LstmVariant> kPersistent = {
-    {"plain, last block of two units", true},
-    {"TF32, last block of two units", false},
+    {"plain, a block of two units, two of none", true},
+    {"TF32, a block of two units, two of none", false},
     {"lengths, two directions", true, {{"directions", 2.0}}, kLengths},
     {"lengths, padding as data, TF32", false, {{"lengthStatistics", "all"}}, kLengths},
     {"recomputed, zoneout", true, With(kZoneout, {{"recompute", 2.0}})},
@@ -64,35 +65,43 @@ const std::vector<LstmVariant> kPersistent = {
      9,
      2,
      1},
-    {"four blocks, two rows of a lane", true, {}, {}, 4, 35, 2, 29},
-    {"four blocks, TF32, four rows of a lane", false, {}, {}, 4, 70, 2, 32},
+    {"a group, two rows of a lane", true, {}, {}, 4, 35, 2, 29},
+    {"a whole group, TF32, four rows of a lane", false, {}, {}, 4, 70, 2, 32},
+    {"a unit in the second group", true, {}, {}, 4, 11, 2, 33},
+    {"three groups, two directions", true, {{"directions", 2.0}}, kLengths, 7, 11, 2, 70},
+    {"two whole groups, two directions, TF32", false, {{"directions", 2.0}}, {}, 3, 4, 2, 64},
     {"plain LSTM", true, {{"norm", "none"}, {"directions", 2.0}}, kLengths, 7, 11, 3, 17},
 };
 
+/// Two directions one after the other, or together where the multiprocessors are enough.
 TEST(CudaPersistentHasTheSameBitsInAnyOrder) {
   const EmulatorSettings restore;
   for (LstmVariant variant : kPersistent) {
     variant.options["plan"] = "persistent";
     const cuda::EngineOptions options{.tf32 = !variant.bf16};
+    const int blocks = static_cast<int>(cuda::PersistentBlocks(variant.H));
     emulator::SetSeed(0);
     emulator::SetLateStores(false);
-    emulator::SetMultiprocessors(4);
+    emulator::SetMultiprocessors(blocks);
     const LstmValues expected = RunVariant(variant, cuda::MakeEngine(options));
     emulator::SetLateStores(true);
     for (uint64_t seed = 1; seed <= 4; ++seed) {
       emulator::SetSeed(seed);
-      emulator::SetMultiprocessors(3 + static_cast<int>(seed));
+      emulator::SetMultiprocessors(seed % 2 == 0 ? blocks + 1 : 2 * blocks);
       CheckSameBits(RunVariant(variant, cuda::MakeEngine(options)), expected,
                     variant.name + " with seed " + std::to_string(seed));
     }
   }
 }
 
-/// What forward saved is read by either plan.
+/// What forward saved is read by either plan; with one group of blocks, and with two.
 TEST(CudaPersistentAndStepsServeEachOther) {
-  for (const bool bf16 : {true, false}) {
+  const EmulatorSettings restore;
+  emulator::SetMultiprocessors(16);
+  for (const auto& [bf16, hidden] : {std::pair(true, 10), {false, 10}, {true, 40}, {false, 40}}) {
     const auto engine = cuda::MakeEngine({.tf32 = !bf16});
-    const LstmVariant variant{"", bf16, With(kZoneout, {{"directions", 2.0}}), kLengths};
+    LstmVariant variant{"", bf16, With(kZoneout, {{"directions", 2.0}}), kLengths};
+    variant.H = hidden;
     const auto run_by = [&](const std::string& forward, const std::string& backward) {
       const LstmRun run(RandomLstm(variant), engine);
       std::vector<OpArguments> ops = run.ops();

@@ -48,43 +48,59 @@ std::string Words(const PersistentPass& pass) {
 TEST(CudaPlanDividesTheWork) {
   const struct {
     bool bf16;
-    int64_t hidden, batch;
-    std::string forward, backward;
+    int64_t hidden, batch, blocks;
+    std::string words;
   } cases[] = {
-      {true, 5, 1, "1 x 1 of 4, 8 x 1, 1", "1 x 1 of 16, 8 x 1, 1"},
-      {true, 100, 100, "1 x 4 of 4, 8 x 1, 4", "1 x 13 of 16, 8 x 1, 4"},
-      {true, 256, 64, "2 x 4 of 4, 4 x 1, 2", "2 x 16 of 16, 4 x 1, 2"},
-      {true, 512, 128, "4 x 4 of 4, 2 x 4, 4", "4 x 16 of 16, 2 x 4, 4"},
-      {true, 1000, 64, "8 x 4 of 4, 1 x 4, 2", "8 x 16 of 16, 1 x 4, 2"},
-      {true, 1056, 128, "8 x 5 of 6, 1 x 8, 4", "8 x 17 of 20, 1 x 8, 4"},
-      {false, 100, 100, "2 x 4 of 4, 4 x 2, 4", "2 x 13 of 16, 4 x 2, 4"},
-      {false, 512, 32, "8 x 4 of 4, 1 x 2, 1", "8 x 16 of 16, 1 x 2, 1"},
-      {false, 1024, 128, "8 x 8 of 8, 1 x 8, 4", "8 x 32 of 32, 1 x 8, 4"},
+      {true, 5, 1, 4, "1 x 1 of 4, 8 x 1, 1"},
+      {true, 32, 1, 4, "1 x 1 of 4, 8 x 1, 1"},
+      {true, 33, 17, 8, "1 x 2 of 4, 8 x 1, 1"},
+      {true, 100, 100, 16, "1 x 4 of 4, 8 x 1, 4"},
+      {true, 256, 64, 32, "2 x 4 of 4, 4 x 1, 2"},
+      {true, 512, 128, 64, "4 x 4 of 4, 2 x 4, 4"},
+      {true, 1000, 64, 128, "8 x 4 of 4, 1 x 4, 2"},
+      {true, 1056, 128, 132, "8 x 5 of 6, 1 x 8, 4"},
+      {false, 5, 1, 4, "1 x 2 of 4, 8 x 1, 1"},
+      {false, 100, 100, 16, "2 x 4 of 4, 4 x 2, 4"},
+      {false, 512, 32, 64, "8 x 4 of 4, 1 x 2, 1"},
+      {false, 1024, 128, 128, "8 x 8 of 8, 1 x 8, 4"},
   };
-  for (const auto& [bf16, hidden, batch, forward, backward] : cases) {
+  for (const auto& [bf16, hidden, batch, blocks, words] : cases) {
     ops::BnLstm op = Layer(bf16, hidden, batch);
     op.plan = Plan::kPersistent;
-    const BnLstmChoice one = ChooseForward(op, kH100), other = ChooseBackward(op, kH100);
-    CHECK(one.persistent && other.persistent);
-    CHECK_EQ(one.pass.blocks, (hidden + 7) / 8);
-    CHECK_EQ(Words(one.pass), forward);
-    CHECK_EQ(Words(other.pass), backward);
+    for (const auto choose : {cuda::ChooseForward, cuda::ChooseBackward}) {
+      const BnLstmChoice choice = choose(op, kH100);
+      CHECK(choice.persistent);
+      CHECK_EQ(choice.pass.blocks, blocks);
+      CHECK_EQ(Words(choice.pass), words);
+    }
   }
 }
 
-/// All of k and all rows have a warp, which has registers for its share; and a block has the memory.
-void CheckPass(const BnLstmChoice& choice, int64_t items, int64_t tiles, int64_t tile_rows,
-               size_t shared_bytes, const DeviceFacts& device) {
-  const auto& [blocks, split, of_instance, rows, shared] = choice.pass;
-  CHECK(blocks <= device.multiprocessors);
+/// All of k and all rows have a warp, which has registers for its share; and a block has the memory,
+/// shared and that of what travels.
+void CheckPass(const BnLstmChoice& choice, const cuda::BnLstmLayout& at, bool backward,
+               const DeviceFacts& device) {
+  const PersistentPass& pass = choice.pass;
+  const Split& split = pass.split;
+  const int64_t units = cuda::RoundUp(at.H, 32);
+  const int rows = cuda::TileRows(at.B);
+  const size_t bytes = at.value_bytes;
+  CHECK_EQ(pass.blocks, units / 8);
+  CHECK(pass.blocks <= device.multiprocessors);
   CHECK_EQ(split.slices * split.parts, cuda::kWarpsOfBlock);
-  CHECK(split.slices * split.items >= items);
-  CHECK(split.parts * split.tiles >= tiles);
-  CHECK(of_instance >= split.items);
-  CHECK(rows == 1 || rows == 2 || rows == 4);
-  CHECK(rows * 32 >= tile_rows);
-  CHECK_EQ(shared, shared_bytes);
-  CHECK(shared <= device.shared_bytes);
+  CHECK(split.slices * split.items >= units * static_cast<int64_t>(bytes) / 64);
+  CHECK(split.parts * split.tiles >= rows / 16);
+  CHECK(pass.items >= split.items);
+  CHECK(pass.rows == 1 || pass.rows == 2 || pass.rows == 4);
+  CHECK(pass.rows * 32 >= rows);
+  CHECK_EQ(pass.shared_bytes, cuda::SharedBytes(split, rows, backward ? 4 : 1, bytes));
+  CHECK(pass.shared_bytes <= device.shared_bytes);
+
+  const size_t published = static_cast<size_t>(units * rows * at.run) * bytes;
+  const size_t groups = static_cast<size_t>(units / 32) * 4 * 4 * 256 * 16;  // each pair's lanes
+  CHECK_EQ(cuda::ExchangeBytes(choice, at), backward ? groups + 4 * published : published);
+  CHECK_EQ(pass.group_bytes, backward ? groups : 0);
+  CHECK_EQ(cuda::PackedBytes(choice, bytes), static_cast<size_t>(4 * units * units) * bytes);
 }
 
 TEST(CudaPlanFitsWhereverItServes) {
@@ -98,23 +114,12 @@ TEST(CudaPlanFitsWhereverItServes) {
         for (int64_t B = 1; B <= 128; B += B < 20 ? 1 : 9) {
           ops::BnLstm op = Layer(bf16, H, B, any);
           const cuda::BnLstmLayout at(op);
-          const int rows = cuda::TileRows(B);
-          const size_t bytes = at.value_bytes;
-          const int64_t units = (H + 7) / 8 * 8, vectors = units * static_cast<int64_t>(bytes) / 16;
-          const BnLstmChoice one = ChooseForward(op, device), other = ChooseBackward(op, device);
-          for (const BnLstmChoice& choice : {one, other}) ++(choice.persistent ? served : refused);
-          if (one.persistent) {
-            CheckPass(one, (vectors + 3) / 4, rows / 16, rows,
-                      cuda::ForwardShared(one.pass.split, rows, bytes), device);
-            CHECK_EQ(cuda::ForwardExchangeBytes(one, at),
-                     static_cast<size_t>((vectors + 3) / 4 * 64 * rows * at.run));
+          for (const bool backward : {false, true}) {
+            const BnLstmChoice choice =
+                (backward ? cuda::ChooseBackward : cuda::ChooseForward)(op, device);
+            ++(choice.persistent ? served : refused);
+            if (choice.persistent) CheckPass(choice, at, backward, device);
           }
-          if (!other.persistent) continue;
-          CheckPass(other, vectors, rows / 16, rows,
-                    cuda::BackwardShared(other.pass.split, rows, bytes), device);
-          CHECK_EQ(cuda::BackwardExchangeBytes(other, at),
-                   static_cast<size_t>(4 * units * rows * at.run) * bytes);
-          CHECK_EQ(cuda::PackedBytes(other, bytes), static_cast<size_t>(4 * units * units) * bytes);
         }
       }
     }
@@ -145,8 +150,8 @@ TEST(CudaPlanSaysWhyNotPersistent) {
        [](ops::BnLstm&, DeviceFacts& device) { device.capability = 75; }},
       {"the GPU does not run all blocks of a grid at the same time",
        [](ops::BnLstm&, DeviceFacts& device) { device.cooperative = false; }},
-      {"100 hidden units need 13 multiprocessors, and the GPU has 12",
-       [](ops::BnLstm&, DeviceFacts& device) { device.multiprocessors = 12; }},
+      {"100 hidden units need 16 multiprocessors (4 for each 32 units), and the GPU has 15",
+       [](ops::BnLstm&, DeviceFacts& device) { device.multiprocessors = 15; }},
       {"a batch of 129 rows is too large; it holds 128",
        [](ops::BnLstm& op, DeviceFacts&) { op.batch = 129; }},
       {"weights or sums of 100 hidden units and 64 rows do not fit into a multiprocessor",
@@ -208,9 +213,9 @@ TEST(CudaPlanTakesBothDirectionsTogether) {
     bool bf16;
     int64_t hidden, directions;
     bool together;
-  } cases[] = {{true, 100, 2, true},  {true, 100, 1, false},  {true, 528, 2, true},
-               {true, 529, 2, false}, {true, 1000, 2, false}, {false, 512, 2, true},
-               {false, 528, 2, false}};
+  } cases[] = {{true, 100, 2, true},  {true, 100, 1, false},  {true, 512, 2, true},
+               {true, 513, 2, false}, {true, 1000, 2, false}, {false, 512, 2, true},
+               {false, 513, 2, false}};
   for (const auto& [bf16, hidden, directions, together] : cases) {
     ops::BnLstm op = Layer(bf16, hidden, 64);
     op.directions = directions;
@@ -231,13 +236,12 @@ TEST(CudaPlanSaysWhatItTakes) {
   CHECK_EQ(
       choice.why,
       "one launch for up to " + std::to_string(cuda::BnLstmLayout(op).run) +
-          " steps, 13 blocks with 8 hidden units each, their weights in registers, the product "
+          " steps, 16 blocks with up to 8 hidden units each, weights in registers, the product "
           "shared by 2 x 4 warps");
   op.plan = Plan::kPersistent;
   CHECK_EQ(ChooseBackward(op, kH100).why, choice.why + ": it was asked for");
   op.plan = Plan::kSteps;
-  CHECK_EQ(cuda::BackwardExchangeBytes(ChooseBackward(op, kH100), cuda::BnLstmLayout(op)),
-           size_t{0});
+  CHECK_EQ(cuda::ExchangeBytes(ChooseBackward(op, kH100), cuda::BnLstmLayout(op)), size_t{0});
 }
 
 TEST(CudaPlanRunsAsThePlanSays) {

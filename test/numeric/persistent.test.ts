@@ -75,16 +75,23 @@ describe.each(gpus)('the persistent plan on %s', (device) => {
     ['TF32', 'f32', 37, 9],
     ['bf16, all its rows', 'bf16', 128, 32],
   ] as const)('gives equal rows equal bits, for 20 steps: %s', async (_, dtype, B, H) => {
+    const [D, kinds] = [2, 7]; // row n is as row n + kinds
     const given = randomCase({
-      ...{ T: 20, B, D: 2, H, upstream: [] },
+      ...{ T: 20, B, D, H, upstream: ['dy'] },
       options: { initialState: 'learned', dtype },
     });
-    const x = given.x as Float64Array;
-    for (let k = 0; k < x.length; k++) x[k] = (k % 2) + 0.3;
-    const tf32 = dtype === 'f32';
-    const y = (await runBy(persistent, given, { tf32 })).get('y') as Float32Array;
-    const first = y.map((_, k) => y[Math.floor(k / (B * H)) * B * H + (k % H)]);
-    expect(y).toEqual(first);
+    const alike = <Values extends Float32Array | Float64Array>(values: Values, columns: number) =>
+      values.map((_, k) => {
+        const [step, row] = [Math.floor(k / columns / B), Math.floor(k / columns) % B];
+        return values[(step * B + (row % kinds)) * columns + (k % columns)];
+      }) as Values;
+    const dy = alike(given.upstream.dy, H);
+    const repeated = { ...given, x: alike(given.x as Float64Array, D), upstream: { dy } };
+    const result = await runBy(persistent, repeated, { tf32: dtype === 'f32' });
+    for (const [name, columns] of Object.entries({ y: H, dx: D })) {
+      const values = result.get(name) as Float32Array;
+      expect(values, name).toEqual(alike(values, columns));
+    }
   });
 
   it('gives the same bits from run to run, and in TF32 others than in f32', async () => {

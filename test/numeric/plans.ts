@@ -36,13 +36,13 @@ function multiprocessors(device: string): number {
 /** Why the plan does not serve a case; undefined where it does. */
 export function refusal(way: Way, { B, H, options, ...given }: BnLstmCase, tf32 = false) {
   if (way.plan !== 'persistent') return undefined;
-  const [blocks, there] = [Math.ceil(H / 8), multiprocessors(way.device)];
+  const [blocks, there] = [4 * Math.ceil(H / 32), multiprocessors(way.device)];
   if (options.dtype !== 'bf16' && !tf32) return "neither dtype 'bf16' nor tf32 was asked for";
   if (given.population && given.firstStep) {
     return 'rows stand at different steps of the population statistics';
   }
   if (blocks > there) {
-    return `${H} hidden units need ${blocks} multiprocessors, and the GPU has ${there}`;
+    return `${H} hidden units need ${blocks} multiprocessors (4 for each 32 units), and the GPU has ${there}`;
   }
   if (B > 128) return `a batch of ${B} rows is too large; it holds 128`;
   return undefined;
