@@ -288,10 +288,10 @@ struct Backward {
     const float* const from = scratch_.dx;
     const Elements dx(op_.dx);
     float* const sums = dx_sum_;
-    ForEach(context_, steps * B * D, [=] __device__(int64_t i) {
-      const int64_t d = i % D, n = i / D % B, slot = i / D / B;
-      const int64_t to = places.At(begin + slot, n) * D + d;
-      float value = from[(slot * padded + n) * D + d];
+    ForRows(context_, steps * B, D, [=] __device__(int64_t i, int64_t d) {
+      const StepRow at(i, B);
+      const int64_t to = places.At(begin + at.step, at.row) * D + d;
+      float value = from[(at.step * padded + at.row) * D + d];
       if (adds) value += sums ? sums[to] : dx.Get(to);
       if (sums) {
         sums[to] = value;

@@ -29,13 +29,14 @@ template <class Value>
 void PackBackward(const Value* wh, int64_t hidden, void* to, const Context& context) {
   const int64_t H = hidden, units = PackedUnits(H);
   auto* const packed = static_cast<Published<Value>*>(to);
-  ForEach(context, 4 * units * units, [=] __device__(int64_t i) {
+  ForRows(context, 4 * units, units, [=] __device__(int64_t row, int64_t k) {
     // Of block 4 group + gate, for the units of the group's block number `member`.
-    const int64_t k = i % units, place = i / units % units, member = i / units / units;
+    const int64_t member = row / units, place = row % units;
     const int64_t block = place / kUnitsOfBlock, gate = block % kBlocksOfGroup;
     const int64_t unit = (block - gate + member) * kUnitsOfBlock + place % kUnitsOfBlock;
     const bool inside = k < H && unit < H;
-    packed[i] = Operand<Value>::Round(inside ? LoadValue(wh + unit * 4 * H + gate * H + k) : 0.0f);
+    const float value = inside ? LoadValue(wh + unit * 4 * H + gate * H + k) : 0.0f;
+    packed[row * units + k] = Operand<Value>::Round(value);
   });
 }
 

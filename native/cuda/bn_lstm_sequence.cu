@@ -58,40 +58,64 @@ __global__ void MeasureAll(StepShape shape, const float* p, int64_t steps, int64
   shape.tables.input_var[column] = static_cast<float>(squares / count);
 }
 
-/// A warp does one column at one step.
-template <int kRows, class Value>
+/// A warp does one column at kSteps steps of a run of `steps`: what it reads is on its way for all of
+/// them at once. With kSteps > 1 the same rows enter the statistics of all steps.
+template <int kRows, int kSteps, class Value>
 __global__ void TermsKernel(StepShape shape, bool measure, float* p, Value* kept, int64_t steps) {
-  const int64_t item = device::BlockIndex() * kWarpsOfBlock + device::Warp();
-  const int64_t columns = 4 * shape.hidden, column = item / steps, slot = item % steps;
+  const auto groups = static_cast<uint32_t>((steps + kSteps - 1) / kSteps);
+  const auto item = static_cast<uint32_t>(device::BlockIndex() * kWarpsOfBlock + device::Warp());
+  const int64_t columns = 4 * shape.hidden, column = item / groups;
+  const int64_t first = int64_t{item % groups} * kSteps;
   if (column >= columns) return;
-  shape.step += slot;
-  InputColumns<1> input(shape, column, 0);
+  const int64_t count = steps - first < kSteps ? steps - first : kSteps;
+  const int64_t at = column * shape.stride + first * shape.padded;
+  Held<kRows, float> held[kSteps];
+  BNLSTM_UNROLL
+  for (int k = 0; k < kSteps; ++k) {
+    held[k].Load(shape.RowsOfStep<kRows>(), p, at + (k < count ? k : 0) * shape.padded);
+  }
+  shape.step += first;
   const auto rows = shape.RowsOfStep<kRows>();
-  const int64_t at = column * shape.stride + slot * shape.padded;
-  Held<kRows, float> held;
-  held.Load(rows, p, at);
-  Column<kRows> x[1];
-  rows.All([&](int i, int n) { x[0].Set(i, held.Get(i, n)); });
+  Column<kRows> x[kSteps];
+  BNLSTM_UNROLL
+  for (int k = 0; k < kSteps; ++k) {
+    rows.All([&](int i, int n) { x[k].Set(i, held[k].Get(i, n)); });
+  }
+  Normalizer<kSteps> norm;
+  const Tables& tables = shape.tables;
   if (measure) {
-    const Moments moments = MeasureOnce(rows, x);
-    input.Take(moments, shape.eps);
-    if (device::Lane() == 0) {
-      shape.tables.input_mean[shape.step * columns + column] = moments.mean;
-      shape.tables.input_var[shape.step * columns + column] = moments.var;
+    const Moments mine = MeasureOnce(rows, x);
+    constexpr int kLanes = kLanesOfColumn<kSteps>;
+    norm.Share(mine.mean, InverseRoot(mine.var, shape.eps), kLanes);
+    const int k = device::Lane() / kLanes;
+    if (k < count && device::Lane() % kLanes == 0) {
+      tables.input_mean[(shape.step + k) * columns + column] = mine.mean;
+      tables.input_var[(shape.step + k) * columns + column] = mine.var;
     }
   } else {
-    input.Load(shape, shape.tables.Row(shape.step, 0));
+    BNLSTM_UNROLL
+    for (int k = 0; k < kSteps; ++k) {
+      const int64_t row = tables.InputRow(tables.Row(shape.step + k, 0));
+      norm.mean[k] = tables.input_mean[row * columns + column];
+      norm.r[k] = InverseRoot(tables.input_var[row * columns + column], shape.eps);
+    }
   }
-  Outgoing<kRows, Value> hat;
-  Outgoing<kRows, float> term;
-  hat.Place(kept ? kept + at : nullptr);
-  term.Place(p + at);
-  rows.All([&](int i, int n) {
-    hat.Set(i, n, input.Hat(0, x[0].Get(i)));
-    term.Set(i, n, input.Term(0, x[0].Get(i)));
-  });
-  hat.Store(rows);
-  term.Store(rows);
+  const float gamma = shape.parameters.gamma_x[column], bias = shape.parameters.bias[column];
+  BNLSTM_UNROLL
+  for (int k = 0; k < kSteps; ++k) {
+    if (k >= count) break;
+    Outgoing<kRows, Value> hat;
+    Outgoing<kRows, float> term;
+    hat.Place(kept ? kept + at + k * shape.padded : nullptr);
+    term.Place(p + at + k * shape.padded);
+    rows.All([&](int i, int n) {
+      const float normalised = norm.Hat(k, x[k].Get(i));
+      hat.Set(i, n, normalised);
+      term.Set(i, n, fmaf(normalised, gamma, bias));
+    });
+    hat.Store(rows);
+    term.Store(rows);
+  }
 }
 
 /// A warp normalises one column of x Wx at one step, as a forward step does, to the same bits.
@@ -294,14 +318,20 @@ void Direction::MakeTerms(int64_t s, const InputMemory& memory, const RunMemory&
   const int64_t steps = at_.steps_from(s);
   const StepShape shape = Step(s, measure, memory);
   const auto launch = [&](auto* to) {
+    using Value = std::remove_pointer_t<decltype(to)>;
     WithRows(at_.padded, shape.norm, [&](auto rows) {
-      if constexpr (decltype(rows)::value > 0) {
-        using Value = std::remove_pointer_t<decltype(to)>;
-        Launch(context_, {UnitBlocks(4 * at_.H * steps), kThreads},
-               TermsKernel<decltype(rows)::value, Value>, shape, measure, memory.p.Floats(s), to,
-               steps);
-      } else {
+      constexpr int kRows = decltype(rows)::value, kSteps = 4;
+      const auto go = [&](int64_t steps_of_warp, auto kernel) {
+        const int64_t groups = (steps + steps_of_warp - 1) / steps_of_warp;
+        Launch(context_, {UnitBlocks(4 * at_.H * groups), kThreads}, kernel, shape, measure,
+               memory.p.Floats(s), to, steps);
+      };
+      if constexpr (kRows == 0 || kRows > 4) {
         Assert(false, "the persistent plan keeps rows in registers");
+      } else if (shape.lengths) {
+        go(1, TermsKernel<kRows, 1, Value>);
+      } else {
+        go(kSteps, TermsKernel<kRows, kSteps, Value>);
       }
     });
   };

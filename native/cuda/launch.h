@@ -92,4 +92,21 @@ void ForEach(const Context& context, int64_t count, const Body& body) {
   Launch(context, {needed < most ? needed : most, kThreads}, ForEachKernel<Body>, count, body);
 }
 
+template <class Body>
+__global__ void ForRowsKernel(int64_t columns, Body body) {
+  const int64_t row = device::BlockIndex();
+  for (int64_t i = device::ThreadIndex(); i < columns; i += device::ThreadCount()) body(row, i);
+}
+
+/// Calls body(row, column) for each place of a matrix, a block for each row: where a row lies is found
+/// once for many columns.
+template <class Body>
+void ForRows(const Context& context, int64_t rows, int64_t columns, const Body& body) {
+  constexpr int kMostThreads = 256;
+  const int64_t warps = (columns + device::kWarp - 1) / device::kWarp;
+  const int threads = warps < kMostThreads / device::kWarp ? static_cast<int>(warps) * device::kWarp
+                                                           : kMostThreads;
+  Launch(context, {columns > 0 ? rows : 0, threads}, ForRowsKernel<Body>, columns, body);
+}
+
 }  // namespace bnlstm::cuda

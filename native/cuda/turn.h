@@ -4,9 +4,10 @@
 
 namespace bnlstm::cuda {
 
-constexpr int kTile = device::kWarp, kTurnThreads = 256;
+constexpr int kTile = 2 * device::kWarp, kTurnThreads = 256;
 
-/// A block turns one tile: neighbouring threads load neighbouring columns and store neighbouring rows.
+/// A block turns one tile: neighbouring threads load neighbouring columns and store neighbouring rows,
+/// each two, so that what a place of a row or a column takes to find is found once for both.
 template <class Load, class Store>
 __global__ void TurnKernel(int64_t rows, int64_t columns, Load load, Store store) {
   const int64_t tiles = (columns + kTile - 1) / kTile;
@@ -14,15 +15,18 @@ __global__ void TurnKernel(int64_t rows, int64_t columns, Load load, Store store
   const int64_t column0 = device::BlockIndex() % tiles * kTile;
   auto* const tile = device::SharedMemory<float>();  // [kTile][kTile + 1]: no bank conflicts
   const int lane = device::Lane();
-  for (int i = device::Warp(); i < kTile; i += kTurnThreads / kTile) {
-    if (row0 + i < rows && column0 + lane < columns) {
-      tile[i * (kTile + 1) + lane] = load(row0 + i, column0 + lane);
+  for (int i = device::Warp(); i < kTile && row0 + i < rows; i += kTurnThreads / device::kWarp) {
+    BNLSTM_UNROLL
+    for (int j = lane; j < kTile; j += device::kWarp) {
+      if (column0 + j < columns) tile[i * (kTile + 1) + j] = load(row0 + i, column0 + j);
     }
   }
   device::SyncBlock();
-  for (int i = device::Warp(); i < kTile; i += kTurnThreads / kTile) {
-    if (row0 + lane < rows && column0 + i < columns) {
-      store(row0 + lane, column0 + i, tile[lane * (kTile + 1) + i]);
+  for (int j = device::Warp(); j < kTile && column0 + j < columns;
+       j += kTurnThreads / device::kWarp) {
+    BNLSTM_UNROLL
+    for (int i = lane; i < kTile; i += device::kWarp) {
+      if (row0 + i < rows) store(row0 + i, column0 + j, tile[i * (kTile + 1) + j]);
     }
   }
 }

@@ -9,17 +9,26 @@ export interface Numbers {
   readonly data: HostArray;
 }
 
+/** After so many words they come again: no power of two, so that no two rows are alike. */
+const period = 65_540;
+
 /** Philox's words, in place of a stored random array. */
 function words(shape: Shape): Uint32Array {
   const random = new Philox(1, hostStream.syntheticData);
-  const all = new Uint32Array(Math.ceil(count(shape) / 4) * 4);
-  for (let k = 0; k < all.length; k += 4) all.set(random.at(k / 4), k);
-  return all.subarray(0, count(shape));
+  const all = new Uint32Array(count(shape));
+  const drawn = Math.min(period, Math.ceil(all.length / 4) * 4);
+  const first = new Uint32Array(drawn);
+  for (let k = 0; k < drawn; k += 4) first.set(random.at(k / 4), k);
+  for (let k = 0; k < all.length; k += drawn) all.set(first.subarray(0, all.length - k), k);
+  return all;
 }
 
 /** Uniform in -bound..bound. */
 export function uniform(shape: Shape, bound: number): Numbers {
-  return { shape, data: Float32Array.from(words(shape), (word) => bound * (word * 2 ** -31 - 1)) };
+  const from = words(shape);
+  const data = new Float32Array(from.length);
+  for (let k = 0; k < data.length; ++k) data[k] = bound * (from[k] * 2 ** -31 - 1);
+  return { shape, data };
 }
 
 export function constant(shape: Shape, value: number): Numbers {
@@ -33,8 +42,8 @@ export function tokens(shape: Shape, vocabulary: number): Numbers {
 
 /** The upper halves of float32 bits: rounding does not matter here. */
 export function bf16(data: Float32Array): Uint16Array {
-  return Uint16Array.from(
-    new Uint32Array(data.buffer, data.byteOffset, data.length),
-    (bits) => bits >>> 16,
-  );
+  const bits = new Uint32Array(data.buffer, data.byteOffset, data.length);
+  const halves = new Uint16Array(bits.length);
+  for (let k = 0; k < halves.length; ++k) halves[k] = bits[k] >>> 16;
+  return halves;
 }

@@ -174,11 +174,6 @@ class InputColumns {
     norm_.Load(table_, shape.tables.InputRow(row));
     norm_.Invert(shape.eps);
   }
-  /// The same of statistics that are at hand.
-  __device__ __forceinline__ void Take(const Moments& moments, float eps) {
-    static_assert(kColumns == 1);
-    norm_.Share(moments.mean, InverseRoot(moments.var, eps), 0);
-  }
   __device__ __forceinline__ float Hat(int k, float x) const { return norm_.Hat(k, x); }
   __device__ __forceinline__ float Term(int k, float x) const {
     return none_ ? x : fmaf(Hat(k, x), gamma_[k], bias_[k]);
