@@ -100,13 +100,13 @@ describe.each(ways)('$device by $plan', (way) => {
     expect(differing(inputs.result, kept.result), 'inputs').toEqual([]);
     if (onCpu || caseOf(name, dtype, {}).options.norm === 'none')
       expect(inputs.saved).toBe(kept.saved);
-    else expect(inputs.saved / kept.saved).toBeLessThan(dtype === 'bf16' ? 0.71 : 0.76);
-    // With chunks there is nothing more to leave out.
+    else expect(inputs.saved / kept.saved).toBeLessThan(dtype === 'bf16' ? 0.72 : 0.76);
+    // With chunks there is nothing more to leave out; where all is one run there are none.
     const [chunks, both] = [
       await running({ recompute: 4 }),
       await running({ recompute: 4, recomputeInputs: true }),
     ];
     expect(differing(both.result, kept.result), 'both').toEqual([]);
-    expect(both.saved).toBe(chunks.saved);
+    expect(both.saved).toBe(chunks.saved < kept.saved ? chunks.saved : inputs.saved);
   });
 });
