@@ -1,3 +1,5 @@
+#include <set>
+
 #include "cuda/bn_lstm_layout.h"
 #include "cuda/bn_lstm_plan.h"
 #include "cuda/engine.h"
@@ -92,8 +94,9 @@ void CheckPass(const BnLstmChoice& choice, const cuda::BnLstmLayout& at, bool ba
   CHECK(split.parts * split.tiles >= rows / 16);
   CHECK(pass.items >= split.items);
   CHECK(pass.rows == 1 || pass.rows == 2 || pass.rows == 4);
-  CHECK(pass.rows * 32 >= rows);
-  CHECK_EQ(pass.shared_bytes, cuda::SharedBytes(split, rows, backward ? 4 : 1, bytes));
+  CHECK(pass.rows * 32 >= rows);  // a pair of rows of every tile has a place in shared memory
+  CHECK_EQ(pass.rows, cuda::RowsOfLanes(at.B));
+  CHECK_EQ(pass.shared_bytes, cuda::SharedBytes(split, pass.rows, backward ? 4 : 1, bytes));
   CHECK(pass.shared_bytes <= device.shared_bytes);
 
   const size_t published = static_cast<size_t>(units * rows * at.run) * bytes;
@@ -101,6 +104,36 @@ void CheckPass(const BnLstmChoice& choice, const cuda::BnLstmLayout& at, bool ba
   CHECK_EQ(cuda::ExchangeBytes(choice, at), backward ? groups + 4 * published : published);
   CHECK_EQ(pass.group_bytes, backward ? groups : 0);
   CHECK_EQ(cuda::PackedBytes(choice, bytes), static_cast<size_t>(4 * units * units) * bytes);
+}
+
+/// Where sums of pairs of rows lie in shared memory: each in a place of its own, before the next two
+/// columns begin; and what eight lanes write or read at once, 16 bytes each, is all of its 32 banks.
+TEST(CudaPlanPlacesPairsOfRows) {
+  for (const int rows : {1, 2, 4}) {
+    const int stride = cuda::SlotStride(rows), pairs = rows * 32 / 2;
+    std::set<int> places;
+    for (int pair = 0; pair < pairs; ++pair) {
+      const int place = cuda::SlotPlace(pair, rows);
+      CHECK(place >= 0 && place < stride);
+      places.insert(place);
+    }
+    CHECK_EQ(places.size(), static_cast<size_t>(pairs));
+
+    for (int first = 0; first < pairs; first += 4) {
+      std::set<int> banks;  // written: of four pairs of two units
+      for (int lane = 0; lane < 8; ++lane) {
+        const int place = cuda::SlotPlace(first + lane % 4, rows);
+        banks.insert((lane / 4 * 2 * stride + place) % 8);
+      }
+      CHECK_EQ(banks.size(), size_t{8});
+    }
+    const int apart = rows == 4 ? 2 : 1;  // from lane to lane that reads
+    for (int first = 0; first + 7 * apart < pairs; ++first) {
+      std::set<int> banks;
+      for (int n = 0; n < 8; ++n) banks.insert(cuda::SlotPlace(first + n * apart, rows) % 8);
+      CHECK_EQ(banks.size(), size_t{8});
+    }
+  }
 }
 
 TEST(CudaPlanFitsWhereverItServes) {

@@ -30,14 +30,29 @@ const ofTf32: Tolerance = { forward: 1.5e-3, gradient: 4e-3, gradientFloor: 0.5 
  */
 const ofOrder: Tolerance = { forward: 3e-4, gradient: 1.5e-3, gradientFloor: 0.5 };
 
+/** Lanes of several rows, of which some have ended and some keep what they had. */
+const eventfulRows = (B: number, directions: number): CaseShape => ({
+  ...{ T: 6, B, D: 3, H: 9, lengths: Array.from({ length: B }, (_, n) => 1 + ((n * n) % 6)) },
+  options: { zoneout: 'sample', zoneoutC: 0.3, zoneoutH: 0.2, directions },
+});
+const manyRows: Record<string, CaseShape> = {
+  'B = 45, lengths and zoneout': eventfulRows(45, 1),
+  'B = 75, lengths and zoneout, two directions': eventfulRows(75, 2),
+  'B = 45, population': { T: 5, B: 45, D: 3, H: 9, population: 4 },
+  'B = 75, population': { T: 5, B: 75, D: 3, H: 9, population: 4 },
+};
 const small: Record<string, CaseShape> = {
   ...bnLstmShapes,
+  ...manyRows,
   'B = 128, four blocks': { T: 4, B: 128, D: 3, H: 27 },
   'shares of many items': { T: 4, B: 100, D: 3, H: 100 },
   'k divided into slices': { T: 4, B: 9, D: 3, H: 100 },
 };
 /** The others are in bf16.test.ts. */
-const smallInBf16 = ['B = 128, four blocks', 'shares of many items', 'k divided into slices'];
+const smallInBf16 = [
+  ...Object.keys(manyRows),
+  ...['B = 128, four blocks', 'shares of many items', 'k divided into slices'],
+];
 
 /** As large as they can be with the registers of a block, and with the blocks of an H100. */
 const large: readonly (readonly [name: string, given: BnLstmCase, tf32: boolean])[] = [
