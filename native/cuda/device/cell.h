@@ -141,9 +141,7 @@ class Weights {
       keep = *reinterpret_cast<const Neighbours<uint8_t, kRows>*>(zoneout.keep + at +
                                                                   device::Lane() * kRows);
     }
-    rows.All([&](int i, int n) {
-      all_ |= keep.of[i] != 0 || !rows.Runs(i, n) ? 1u << i : 0u;
-    });
+    rows.All([&](int i, int n) { all_ |= keep.of[i] != 0 || !rows.Runs(i, n) ? 1u << i : 0u; });
   }
   __device__ __forceinline__ Weight Get(int i) const { return {(all_ >> i & 1) != 0, rest_}; }
 

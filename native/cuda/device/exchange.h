@@ -109,7 +109,8 @@ __device__ __forceinline__ void Publish(device::Words* to, int64_t plane, int ro
     BNLSTM_UNROLL
     for (int u = 0; u < kVector; ++u) values.of[u] = from[(vector * kVector + u) * kLaneRows + row];
     const int k = block * kOfBlock + vector % kOfBlock;
-    const int at = (row / kTileRows * items + k / 4) * kItemVectors + row % kTileRows / 8 * device::kWarp;
+    const int at =
+        (row / kTileRows * items + k / 4) * kItemVectors + row % kTileRows / 8 * device::kWarp;
     device::StoreRelaxed(to + (vector / kOfBlock * plane + at + PlaceOfLane(row % 8, k % 4)),
                          values.words);
   }

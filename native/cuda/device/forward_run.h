@@ -126,9 +126,8 @@ __device__ __forceinline__ void RunForward(const ForwardRun<Value>& run, int blo
       if (run.kept_a) {
         BNLSTM_UNROLL
         for (int g = 0; g < 4; ++g) {
-          StoreRows(rows, run.kept_a, g * gate + at, [&](int i) {
-            return unit.Kept(g, a[g].Get(i), x[g].Get(i, 0));
-          });
+          StoreRows(rows, run.kept_a, g * gate + at,
+                    [&](int i) { return unit.Kept(g, a[g].Get(i), x[g].Get(i, 0)); });
         }
       }
       unit.StoreStatistics(shape);

@@ -111,8 +111,8 @@ __device__ inline void LoadRelaxedIf(bool condition, const void* from, Words& v)
       : "memory");
 }
 __device__ inline void StoreRelaxed(void* to, const Words& v) {
-  asm volatile("st.relaxed.gpu.global.v4.b32 [%0], {%1, %2, %3, %4};" ::"l"(to), "r"(v.x),
-               "r"(v.y), "r"(v.z), "r"(v.w)
+  asm volatile("st.relaxed.gpu.global.v4.b32 [%0], {%1, %2, %3, %4};" ::"l"(to), "r"(v.x), "r"(v.y),
+               "r"(v.z), "r"(v.w)
                : "memory");
 }
 __device__ inline void Prefetch(const void* line) {

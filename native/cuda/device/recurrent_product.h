@@ -186,7 +186,8 @@ class RecurrentProduct {
       for (int two = 0; two < 2; ++two) {
         BNLSTM_UNROLL
         for (int pair = 0; pair < kPairs; ++pair) {
-          const PairSums more = from[(slice * kUnitsOfBlock * 2 + two) * kStride + pair * kPairStride];
+          const PairSums more =
+              from[(slice * kUnitsOfBlock * 2 + two) * kStride + pair * kPairStride];
           BNLSTM_UNROLL
           for (int i = 0; i < 4; ++i) {
             float& sum = sums[two][pair].of[i];
