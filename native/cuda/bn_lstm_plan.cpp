@@ -79,7 +79,7 @@ std::string Fit(const ops::BnLstmOperands& op, const BnLstmLayout& at, const Dev
 }
 
 /// By the times of bench/results/plans-h200-2026-11-27.json 'auto' takes the persistent plan wherever it
-/// serves: it was the faster one, forward and backward, at all that was measured.
+/// serves: it was the faster one, forward and backward, at all that was measured, on an H200 alone.
 BnLstmChoice Choose(const ops::BnLstmOperands& op, const BnLstmLayout& at,
                     const DeviceFacts& device, const PassShape& shape) {
   using Plan = ops::BnLstmPlan;

@@ -69,13 +69,13 @@ __global__ void TermsKernel(StepShape shape, bool measure, float* p, Value* kept
   if (column >= columns) return;
   const int64_t count = steps - first < kSteps ? steps - first : kSteps;
   const int64_t at = column * shape.stride + first * shape.padded;
+  shape.step += first;
+  const auto rows = shape.RowsOfStep<kRows>();
   Held<kRows, float> held[kSteps];
   BNLSTM_UNROLL
   for (int k = 0; k < kSteps; ++k) {
-    held[k].Load(shape.RowsOfStep<kRows>(), p, at + (k < count ? k : 0) * shape.padded);
+    held[k].Load(rows, p, at + (k < count ? k : 0) * shape.padded);
   }
-  shape.step += first;
-  const auto rows = shape.RowsOfStep<kRows>();
   Column<kRows> x[kSteps];
   BNLSTM_UNROLL
   for (int k = 0; k < kSteps; ++k) {

@@ -41,9 +41,8 @@ constexpr int Items(int64_t blocks) {
   return static_cast<int>(blocks * kUnitsOfBlock * static_cast<int64_t>(sizeof(Value)) / 64);
 }
 
-/// Vectors of one gate's or state's values of a step in the exchange: [tiles][vectors along k][rows of a
-/// tile].
 constexpr int kItemVectors = 4 * kTileRows;
+/// Vectors of one gate's or state's values of a step in the exchange, a plane (device/exchange.h).
 template <class Value>
 constexpr int64_t ExchangeVectors(int64_t blocks, int rows) {
   return int64_t{Items<Value>(blocks)} * kItemVectors * (rows / kTileRows);

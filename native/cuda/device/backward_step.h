@@ -9,7 +9,7 @@ namespace bnlstm::cuda {
 enum Sum { kSumBias = 0, kSumGammaH = 4, kSumGammaX = 8, kSumGammaC = 12, kSumBetaC };
 constexpr int kSumsOfUnit = 16;
 
-/// The sum of a unit that the lane adds to: two lanes have the same one, as WarpSums leaves them.
+/// The sum of a unit that the lane adds to: two lanes have the same one, as SharedSums leaves them.
 class SumOfUnit {
  public:
   static constexpr int kLanes = 2;
@@ -88,7 +88,7 @@ class BackwardUnit {
   /// Steps 1 to 6: from the gradients of h_t and c_t, without dy, to those of the pre-activations
   /// `d_pre`. `get_h(i, n)`, `get_c(i, n)`: the former; `weight_h(i, n)`, `weight_c(i, n)`: of zoneout;
   /// `pass_h(i, n, d)`, `pass_c(i, n, d)` are given what goes to h_{t-1} past the products, and the
-  /// gradient of c_{t-1}. `dz` is used up. With kRows > 0 after Recompute.
+  /// gradient of c_{t-1}. `dz`: of the normalised cells. With kRows > 0 after Recompute.
   template <class GetH, class GetC, class WeightH, class WeightC, class PassH, class PassC>
   __device__ __forceinline__ void PreActivations(const StepShape& shape, const RowsOfStep& rows,
                                                  const Kept& kept, const GetH& get_h,

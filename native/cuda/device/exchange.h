@@ -9,7 +9,7 @@ namespace bnlstm::cuda {
 // exchange is written once, by 16 bytes: before a launch every byte is set to 0xff, a pattern that no
 // published value has, and who wants a vector reads its place until it has changed. So a vector is its
 // own flag: no order of stores matters, and none is waited for. What is published goes through
-// Operand::Round, which makes no such pattern: a NaN in bf16 is 0x7fff, and TF32 ends in zeros.
+// Operand::Round, which makes no such pattern: a NaN in bf16 is 0x7fff, in TF32 no NaN has all bits.
 
 /// 16 bytes of an operand of the tensor cores, neighbours in k of one row, as two fragments of it.
 template <class Value>
@@ -85,8 +85,8 @@ class Patience {
 };
 
 /// A plane of the exchange lies as the lanes of a product read it, [tiles][items][halves of the tile's
-/// rows][lanes]: where the vector of one of 8 rows and one of an item's 4 lies. Eight lanes read a whole
-/// line of 128 bytes at once, and a block writes the vectors of two rows side by side, a whole sector of 32.
+/// rows][lanes]: where the vector of one of 8 rows and one of an item's 4 lies. Eight lanes read 128
+/// bytes side by side at once, and a block writes the vectors of two rows side by side, a sector of 32.
 __device__ __forceinline__ int PlaceOfLane(int row, int vector) {
   return row / 2 * 8 + vector * 2 + row % 2;
 }

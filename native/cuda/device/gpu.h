@@ -91,17 +91,10 @@ __device__ inline float Reciprocal(float x) {
 }
 __device__ inline float InverseSquareRoot(float x) { return rsqrtf(x); }
 
-// One access of 128 bits each, not four of 32: `.b128` of PTX ISA 8.3, which libcu++ makes its 16-byte
-// atomics of. The ISA's memory model still promises no more than 64 bits at once; that a vector is
-// there as soon as its first word is, is what all of this engine's architectures do.
-__device__ inline Words LoadRelaxed(const void* from) {
-  Words v;
-  asm volatile("ld.relaxed.gpu.global.v4.b32 {%0, %1, %2, %3}, [%4];"
-               : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
-               : "l"(from)
-               : "memory");
-  return v;
-}
+// Four words that the blocks exchange at once. PTX promises no more than each word by itself; that a
+// vector is there as soon as its first word is rests on what ptxas makes of these, one access of 128
+// bits (of a load whose last words nobody uses, one of 64), and on GPUs doing such an access at once.
+// `.b128` promises no more and costs ten moves a load.
 __device__ inline void LoadRelaxedIf(bool condition, const void* from, Words& v) {
   asm volatile(
       "{ .reg .pred p; setp.ne.s32 p, %5, 0;"

@@ -6,10 +6,10 @@ namespace bnlstm::cuda {
 
 /// How the blocks of a group add up what each has of the others' units: from lane to lane, as the sums
 /// of a block lie in its lanes as the values of the block that they are for. The memory is one vector
-/// for each lane and pair of blocks, written again at every step, and the lowest bit of its first
-/// number, which no sum takes from any, tells which of two steps in a row it is of: a block sends once it has read what all blocks
-/// published of the step, and they published after they had read what came before. All bits are set at
-/// first.
+/// for each lane and pair of blocks, written again at every step, and the lowest bit of its first number,
+/// which the sums leave out of all numbers, tells which of two steps in a row it is of: a block sends once
+/// it has read what all blocks published of the step, and they published after they had read what came
+/// before. All bits are set at first. Lanes without rows send what nobody uses.
 template <int kRows>
 class GroupSum {
   static_assert(kRows <= 4);

@@ -19,8 +19,8 @@
 //   void MultiplyTf32Tiles(same)          d += a b: TF32 16x8 by 8x8, as mma.sync.m16n8k8
 //   uint32_t BitsOf(float), float FloatOf(uint32_t), To Same<To>(from)    the same bits
 //   float Exp2(float), Reciprocal(float), InverseSquareRoot(float)    to some 2e-7 of the result
-//   Words LoadRelaxed(const void*), void StoreRelaxed(void*, Words)    16 bytes at once, between blocks
-//   void LoadRelaxedIf(bool, const void*, Words&)    predicated, as far as ptxas likes
+//   void LoadRelaxedIf(bool, const void*, Words&), void StoreRelaxed(void*, Words)
+//                                         16 bytes at once, between blocks
 //   void Prefetch(const void*)            a line of 128 bytes, into L2
 //   int LoadFlag(const int*), void StoreFlag(int*, int)               between blocks, and to the host
 //   void SpinHint()                       in every loop that waits for another block
