@@ -1,5 +1,6 @@
 // Deliberate bugs of the CUDA engine, each of a kind that is easily made. The tests that are named
 // must fail with it, on the emulator.
+import { laneMutations } from './lane_mutations.mjs';
 import { persistentMutations } from './persistent_mutations.mjs';
 
 /**
@@ -108,8 +109,8 @@ export const mutations = [
   {
     name: 'rows that have ended go on',
     file: 'device/cell.h',
-    from: 'return rows.Runs(i, n) ? weight : 1.0f;',
-    to: 'return weight;',
+    from: 'return {keeps || !rows.Runs(i, n), keep',
+    to: 'return {keeps, keep',
     tests: lstm,
   },
   {
@@ -129,8 +130,8 @@ export const mutations = [
   {
     name: 'statistics of the cell are not written',
     file: 'device/forward_step.h',
-    from: '    shape.tables.cell_var[shape.step * H + j_] = cell_var_;\n',
-    to: '',
+    from: 'if (g > 4 || device::Lane()',
+    to: 'if (g > 3 || device::Lane()',
     tests: lstm,
   },
   {
@@ -143,22 +144,22 @@ export const mutations = [
   {
     name: 'backward takes no gradient through the mean',
     file: 'device/backward_step.h',
-    from: 'd_z - fmaf(hat, mean_dz_hat, mean_dz)',
-    to: 'd_z - hat * mean_dz_hat',
+    from: 'd_z - fmaf(cell.hat, mean_dz_hat, mean_dz)',
+    to: 'd_z - cell.hat * mean_dz_hat',
     tests: lstm,
   },
   {
     name: 'the carried gradient of the cell is forgotten',
     file: 'device/backward_step.h',
-    from: 'fmaf(fresh, f, Passed(weight, dc))',
+    from: 'fmaf(fresh, f, passed)',
     to: 'fresh * f',
     tests: lstm,
   },
   {
     name: "a gate's bias gets another gate's gradient",
     file: 'device/backward_step.h',
-    from: 'sums_[k] += mine;',
-    to: 'sums_[k ^ 1] += mine;',
+    from: 'sums[k] += mine;',
+    to: 'sums[k ^ 1] += mine;',
     tests: lstm,
   },
   {
@@ -261,5 +262,6 @@ Queue::Slot& Queue::Release() {
     to: '',
     tests: lstm,
   },
+  ...laneMutations,
   ...persistentMutations,
 ];
