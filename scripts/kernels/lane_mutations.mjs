@@ -4,7 +4,6 @@
 
 const rows = ['native:CudaRows'];
 const numbers = ['native:CudaPersistent', 'test/numeric/persistent.test.ts'];
-const sequences = ['test/numeric/bn_lstm.test.ts'];
 
 /** @type {readonly Mutation[]} */
 export const laneMutations = [
@@ -189,13 +188,6 @@ export const laneMutations = [
     from: 'lane % kInput * H + j_',
     to: 'lane / 2 % kInput * H + j_',
     tests: numbers,
-  },
-  {
-    name: 'statistics of the inputs are read beyond their table',
-    file: 'device/backward_step.h',
-    from: 'begin = lane < kInput || !gates ? row : tables.InputRow(row);',
-    to: 'begin = row;',
-    tests: sequences,
   },
   {
     name: 'the mean over the batch is that of another lane',
