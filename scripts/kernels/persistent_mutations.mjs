@@ -210,7 +210,7 @@ export const persistentMutations = [
     file: 'device/recurrent_product.h',
     from: 'Of(first + n / 2, tile, n % 2)',
     to: 'Of(first + n / 2, share_->first, n % 2)',
-    tests: numbers,
+    tests: order,
   },
   {
     name: 'vectors that are late are those of another item',

@@ -68,6 +68,7 @@ const std::vector<LstmVariant> kPersistent = {
     {"a group, two rows of a lane", true, {}, {}, 4, 35, 2, 29},
     {"a whole group, TF32, four rows of a lane", false, {}, {}, 4, 70, 2, 32},
     {"a unit in the second group", true, {}, {}, 4, 11, 2, 33},
+    {"k in two slices, two tiles of a warp, TF32", false, {}, {}, 3, 66, 2, 65},
     {"three groups, two directions", true, {{"directions", 2.0}}, kLengths, 7, 11, 2, 70},
     {"two whole groups, two directions, TF32", false, {{"directions", 2.0}}, {}, 3, 4, 2, 64},
     {"plain LSTM", true, {{"norm", "none"}, {"directions", 2.0}}, kLengths, 7, 11, 3, 17},
