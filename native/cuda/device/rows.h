@@ -361,8 +361,8 @@ template <int kColumns>
 constexpr int kLanesOfColumn = kLanesOfSum<2 * kColumns>;
 
 /// The same in one pass, for values in registers: by differences to one of the counted rows, whose
-/// distance from the mean is at most sqrt(rows) deviations, so that the variance loses no more than
-/// rows * 6e-8 of itself, whatever the mean is. Returns the moments of column number
+/// distance from the mean is at most sqrt(rows) deviations, so that the variance loses some
+/// rows * 2e-7 of itself at most, whatever the mean is. Returns the moments of column number
 /// Lane() / kLanesOfColumn % kColumns; of one column all lanes have them.
 template <int kRows, int kColumns>
 __device__ __forceinline__ Moments MeasureOnce(const Rows<kRows>& rows,
