@@ -86,7 +86,7 @@ class GroupSum {
   Words* const to_;
   const Words* const from_;
   uint32_t bit_ = 0;
-  Words mine_;
+  Words mine_ = {};
 };
 
 }  // namespace bnlstm::cuda
