@@ -94,7 +94,8 @@ __device__ inline float InverseSquareRoot(float x) { return rsqrtf(x); }
 // Four words that the blocks exchange at once. PTX promises no more than each word by itself; that a
 // vector is there as soon as its first word is rests on what ptxas makes of these, one access of 128
 // bits (of a load whose last words nobody uses, one of 64), and on GPUs doing such an access at once.
-// `.b128` promises no more and costs ten moves a load.
+// `.b128` promises no more and costs ten moves a load
+// (CUDA 13.0, sm_90a).
 __device__ inline void LoadRelaxedIf(bool condition, const void* from, Words& v) {
   asm volatile(
       "{ .reg .pred p; setp.ne.s32 p, %5, 0;"

@@ -104,13 +104,13 @@ struct UnitSums {
 /// 4g + t has all four columns of unit g.
 template <class Value, int kItems, int kRows>
 class RecurrentProduct {
- public:
   static constexpr int kAhead = kItems % 4 == 0 ? 4 : kItems / 2;
   static constexpr int kStride = SlotStride(kRows);
   using Op = Operand<Value>;
   using Words = device::Words;
   using Reading = Reader<kItems, kAhead>;
 
+ public:
   /// `weights` [4 columns][units of all blocks][vectors of k], as they are packed.
   __device__ __forceinline__ RecurrentProduct(const void* weights, const Split& split, int rows,
                                               int block, int blocks)
