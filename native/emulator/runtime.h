@@ -6,8 +6,8 @@
 
 // The part of the CUDA runtime's API that the CUDA engine uses, under its own names, with its own
 // values and, as far as the engine can tell, its own behaviour, on a device that is emulated. What
-// is asked of it otherwise is an error: there is no stream 0, no allocation while a stream is
-// captured, and a capture holds one stream.
+// is asked of it otherwise is an error: there is no stream 0, and no allocation while a stream is
+// captured.
 
 enum cudaError : int {
   cudaSuccess = 0,
@@ -114,6 +114,7 @@ cudaError_t cudaGetDeviceCount(int* count);
 cudaError_t cudaSetDevice(int device);
 cudaError_t cudaGetDevice(int* device);
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device);
+cudaError_t cudaDeviceGetStreamPriorityRange(int* least, int* greatest);
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device);
 cudaError_t cudaMemGetInfo(size_t* free, size_t* total);
 cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t* pool, int device);
@@ -126,6 +127,7 @@ const char* cudaGetErrorName(cudaError_t error);
 const char* cudaGetErrorString(cudaError_t error);
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags);
+cudaError_t cudaStreamCreateWithPriority(cudaStream_t* stream, unsigned flags, int priority);
 cudaError_t cudaStreamDestroy(cudaStream_t stream);
 cudaError_t cudaStreamSynchronize(cudaStream_t stream);
 cudaError_t cudaStreamQuery(cudaStream_t stream);

@@ -30,9 +30,9 @@ bool Ready(const CUstream_st& stream) {
 /// The first of its queue, or one node of it where that is a graph.
 void RunFirst(CUstream_st& stream) {
   Work& first = stream.queue.front();
-  if (first.graph != nullptr && first.next < first.graph->size()) {
-    (*first.graph)[first.next++]();
-    if (first.next < first.graph->size()) return;
+  if (first.graph != nullptr && !first.graph->ended()) {
+    first.graph->RunOne();
+    if (!first.graph->ended()) return;
   }
   if (first.run) first.run();
   if (first.record != nullptr) {
@@ -108,8 +108,9 @@ cudaError_t State::Add(cudaStream_t stream, Work work) {
   }
   Capture& capture = *stream->capture;
   if (capture.invalidated) return cudaErrorStreamCaptureInvalidated;
-  if (work.run) capture.nodes.push_back(std::move(work.run));
-  if (work.graph) capture.nodes.insert(capture.nodes.end(), work.graph->begin(), work.graph->end());
+  if (!work.run) return cudaSuccess;
+  capture.nodes.push_back({std::move(work.run), stream->last});
+  stream->last = {capture.nodes.size() - 1};
   return cudaSuccess;
 }
 

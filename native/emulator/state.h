@@ -13,7 +13,26 @@
 
 namespace bnlstm::emulator {
 
-using GraphNodes = std::vector<std::function<void()>>;
+/// Runs after the nodes `after`, all of which come before it in the graph.
+struct GraphNode {
+  std::function<void()> run;
+  std::vector<size_t> after;
+};
+using GraphNodes = std::vector<GraphNode>;
+
+/// One launch of a graph: its nodes in any order that what they come after allows.
+class GraphRun {
+ public:
+  explicit GraphRun(std::shared_ptr<const GraphNodes> nodes);
+  bool ended() const { return ready_.empty(); }
+  void RunOne();
+
+ private:
+  std::shared_ptr<const GraphNodes> nodes_;
+  std::vector<size_t> waits_for_;  // so many that have not run
+  std::vector<std::vector<size_t>> followers_;
+  std::vector<size_t> ready_;
+};
 
 /// One recording of an event.
 struct EventRecord {
@@ -25,12 +44,13 @@ struct EventRecord {
 struct Work {
   std::function<void()> run = {};
   std::shared_ptr<EventRecord> record = {}, wait = {};
-  std::shared_ptr<const GraphNodes> graph = {};
-  size_t next = 0;  // of the graph's nodes
+  std::shared_ptr<GraphRun> graph = {};
 };
 
+/// Of the stream that began it, and of all that have joined it by waiting for its events.
 struct Capture {
   GraphNodes nodes;
+  cudaStream_t origin;
   cudaStreamCaptureMode mode;
   std::thread::id thread;
   bool invalidated = false;
@@ -128,12 +148,16 @@ bool Contains(const std::vector<Handle>& all, Handle one) {
 
 struct CUstream_st {
   std::deque<bnlstm::emulator::Work> queue;
-  std::unique_ptr<bnlstm::emulator::Capture> capture;
+  std::shared_ptr<bnlstm::emulator::Capture> capture;
+  std::vector<size_t> last;  // nodes of the capture that what comes next runs after
 };
 struct CUevent_st {
   std::shared_ptr<bnlstm::emulator::EventRecord> latest;  // null before the first
   bool timing = true;
-  cudaStream_t captured = nullptr;  // last recorded in a capture of this stream
+  // Of the capture in which it was recorded last: its nodes that come before.
+  std::weak_ptr<bnlstm::emulator::Capture> capture;
+  std::vector<size_t> last;
+  bool captured = false;
 };
 struct CUgraph_st {
   bnlstm::emulator::GraphNodes nodes;

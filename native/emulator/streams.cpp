@@ -26,11 +26,29 @@ cudaError_t CheckIdle(State& state, cudaStream_t stream) {
 /// For calls that wait for an event: not if it was recorded in a capture.
 cudaError_t CheckRecorded(State& state, cudaEvent_t event) {
   if (!Contains(state.events, event)) return cudaErrorInvalidResourceHandle;
-  if (event->captured == nullptr) return cudaSuccess;
-  if (Contains(state.streams, event->captured) && event->captured->capture != nullptr) {
-    event->captured->capture->invalidated = true;
-  }
+  if (!event->captured) return cudaSuccess;
+  if (const auto capture = event->capture.lock()) capture->invalidated = true;
   return cudaErrorCapturedEvent;
+}
+
+/// Of an event of a capture, which the stream joins unless it belongs to it already.
+cudaError_t WaitInCapture(cudaStream_t stream, cudaEvent_t event) {
+  const auto capture = event->capture.lock();
+  if (capture == nullptr) return cudaErrorInvalidValue;  // it has ended
+  if (stream->capture == nullptr) {
+    stream->capture = capture;
+    stream->last.clear();
+  }
+  if (stream->capture != capture) {
+    capture->invalidated = stream->capture->invalidated = true;
+    return cudaErrorStreamCaptureMerge;
+  }
+  for (const size_t node : event->last) {
+    if (std::find(stream->last.begin(), stream->last.end(), node) == stream->last.end()) {
+      stream->last.push_back(node);
+    }
+  }
+  return cudaSuccess;
 }
 
 }  // namespace
@@ -42,6 +60,10 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
     state.streams.push_back(*stream);
     return cudaSuccess;
   });
+}
+
+cudaError_t cudaStreamCreateWithPriority(cudaStream_t* stream, unsigned flags, int) {
+  return cudaStreamCreateWithFlags(stream, flags);
 }
 
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
@@ -76,10 +98,7 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
     if (!Contains(state.streams, stream) || !Contains(state.events, event)) {
       return cudaErrorInvalidResourceHandle;
     }
-    if (event->captured != nullptr) {
-      // In its own capture it is in order anyway. Others would have to join that capture.
-      return event->captured == stream && stream->capture ? cudaSuccess : cudaErrorNotSupported;
-    }
+    if (event->captured) return WaitInCapture(stream, event);
     if (event->latest == nullptr) return cudaSuccess;
     if (stream->capture != nullptr) {
       stream->capture->invalidated = true;
@@ -113,7 +132,9 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
     if (!Contains(state.streams, stream) || !Contains(state.events, event)) {
       return cudaErrorInvalidResourceHandle;
     }
-    event->captured = stream->capture != nullptr ? stream : nullptr;
+    event->captured = stream->capture != nullptr;
+    event->capture = stream->capture;
+    event->last = stream->last;
     event->latest = std::make_shared<EventRecord>();
     return state.Add(stream, {.record = event->latest});
   });

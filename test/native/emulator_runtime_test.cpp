@@ -252,6 +252,81 @@ TEST(EmulatorForbidsInCapture) {
   CHECK_CUDA(cudaFree(memory));
 }
 
+/// Ends the captures of all streams that are in one with this.
+cudaError_t EndCapture(cudaStream_t stream) {
+  cudaGraph_t graph = nullptr;
+  const cudaError_t error = cudaStreamEndCapture(stream, &graph);
+  if (graph != nullptr) CHECK_CUDA(cudaGraphDestroy(graph));
+  return error;
+}
+
+/// A stream joins a capture by waiting for an event of it; nodes run in any order that events allow.
+TEST(EmulatorCapturesTwoStreams) {
+  const EmulatorSettings restore;
+  const EmulatorStream stream, beside;
+  const Event forked, joined;
+  const EmulatorArray<int> trace(5);
+  int ran = 0;
+  const auto node = [&](cudaStream_t on, int name) {
+    CHECK_CUDA(
+        emulator::Launch(on, 1, 1, 0, [&ran, trace = trace.data(), name] { trace[ran++] = name; }));
+  };
+  CHECK_CUDA(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
+  node(stream, 0);
+  CHECK_CUDA(cudaEventRecord(forked, stream));
+  node(stream, 1);
+  CHECK_CUDA(cudaStreamWaitEvent(beside, forked));
+  node(beside, 2);
+  node(beside, 3);
+  CHECK_CUDA(cudaEventRecord(joined, beside));
+  CHECK_CUDA(cudaStreamWaitEvent(stream, joined));
+  node(stream, 4);
+  CHECK_EQ(EndCapture(beside), cudaErrorStreamCaptureUnmatched);
+  cudaGraph_t graph = nullptr;
+  cudaGraphExec_t exec = nullptr;
+  CHECK_CUDA(cudaStreamEndCapture(stream, &graph));
+  cudaStreamCaptureStatus status;
+  CHECK_CUDA(cudaStreamIsCapturing(beside, &status));
+  CHECK_EQ(status, cudaStreamCaptureStatusNone);
+  CHECK_CUDA(cudaGraphInstantiate(&exec, graph, 0));
+  CHECK_CUDA(cudaGraphDestroy(graph));
+  std::set<std::vector<int>> orders;
+  for (uint64_t seed = 1; seed <= 50; ++seed) {
+    emulator::SetSeed(seed);
+    ran = 0;
+    CHECK_CUDA(cudaGraphLaunch(exec, stream));
+    stream.Synchronize();
+    CHECK_EQ(ran, 5);
+    orders.insert({trace.data(), trace.data() + 5});
+  }
+  CHECK(orders == std::set<std::vector<int>>({{0, 1, 2, 3, 4}, {0, 2, 1, 3, 4}, {0, 2, 3, 1, 4}}));
+  CHECK_CUDA(cudaGraphExecDestroy(exec));
+}
+
+TEST(EmulatorCaptureMustBeJoined) {
+  const EmulatorStream stream, beside, other;
+  const Event forked, late;
+  const auto fork = [&] {
+    CHECK_CUDA(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
+    CHECK_CUDA(cudaEventRecord(forked, stream));
+    CHECK_CUDA(cudaStreamWaitEvent(beside, forked));
+  };
+  fork();
+  CHECK_CUDA(EndCapture(stream));  // nothing was captured there
+  fork();
+  CHECK_CUDA(emulator::Launch(beside, 1, 1, 0, [] {}));
+  CHECK_EQ(EndCapture(stream), cudaErrorStreamCaptureUnjoined);
+  // The event is of a capture that has ended.
+  CHECK_CUDA_ERROR(cudaStreamWaitEvent(beside, forked), cudaErrorInvalidValue);
+
+  fork();  // two captures cannot become one
+  CHECK_CUDA(cudaStreamBeginCapture(other, cudaStreamCaptureModeThreadLocal));
+  CHECK_CUDA(cudaEventRecord(late, other));
+  CHECK_CUDA_ERROR(cudaStreamWaitEvent(beside, late), cudaErrorStreamCaptureMerge);
+  CHECK_EQ(EndCapture(other), cudaErrorStreamCaptureInvalidated);
+  CHECK_EQ(EndCapture(stream), cudaErrorStreamCaptureInvalidated);
+}
+
 TEST(EmulatorRefusesWrongLaunches) {
   const EmulatorStream stream;
   const auto launch = [&](int64_t blocks, int threads, size_t shared) {
