@@ -147,9 +147,9 @@ describe('a GPU by name', () => {
     await expectError(wrong, 'ERR_BNLSTM_ARGUMENT', /sequential: tf32: expected true or false/);
   });
 
-  test('takes a plan, which must be one of three', async () => {
+  test('takes a plan, which must be one of four', async () => {
     const code = 'ERR_BNLSTM_ARGUMENT';
-    const words = 'plan: expected "auto" or "steps" or "persistent", got "fast"';
+    const words = 'plan: expected "auto" or "steps" or "persistent" or "overlapped", got "fast"';
     const options = { device: 'cpu', plan: 'fast' as never };
     const made = () => sequential({ features: 1, ...options }, [lastStep()]);
     await expectError(made, code, new RegExp(`^sequential: ${words}`));

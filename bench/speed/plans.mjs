@@ -30,6 +30,9 @@ export function plansText(rows) {
       (row, k, all) => all.findIndex((each) => alike(each, row) && each.dtype === row.dtype) === k,
     )
     .toSorted((a, b) => a.dtype.localeCompare(b.dtype) || a.hidden - b.hidden || a.batch - b.batch);
+  const plans = ['steps', 'persistent', 'overlapped'].filter((plan) =>
+    rows.some((row) => row.model === 'bn-lstm' && row.plan === plan),
+  );
   const lines = shapes.flatMap((shape) =>
     ['forward', 'train'].map((pass) => {
       /** @param {string} plan */
@@ -44,16 +47,22 @@ export function plansText(rows) {
         if (theirs === undefined) return '–';
         return own ? `${digits(theirs)} (${(theirs / own).toFixed(2)}×)` : digits(theirs);
       };
-      const steps = of('steps');
+      const ours = plans.map((plan) => of(plan)).map((time) => (time ? digits(time) : '–'));
       return line([
         ...[shape.dtype, shape.hidden.toLocaleString('en'), String(shape.batch), pass],
-        ...[steps ? digits(steps) : '–', own ? digits(own) : '–'],
-        ...[cell(of('standard')), cell(of('persist-static', 'f16'))],
+        ...[...ours, cell(of('standard')), cell(of('persist-static', 'f16'))],
       ]);
     }),
   );
-  const titles = ['dtype', 'hidden', 'rows', 'pass', 'steps', 'persistent'];
-  const columns = [...titles, 'cuDNN STANDARD', 'cuDNN PERSIST_STATIC, f16'];
+  const columns = [
+    'dtype',
+    'hidden',
+    'rows',
+    'pass',
+    ...plans,
+    'cuDNN STANDARD',
+    'cuDNN PERSIST_STATIC, f16',
+  ];
   return [line(columns), line(columns.map(() => '---')), ...lines].join('\n');
 }
 

@@ -19,8 +19,8 @@ export interface DeviceOptions {
   readonly tf32?: boolean | undefined;
   /**
    * Of GPUs: how recurrent layers are computed. 'steps': each step by launches of its own, which
-   * serves any shape; 'persistent': all steps by one launch; 'auto': the engine chooses for each
-   * layer. What was asked for and is not there, or does not serve a layer's shape, throws
+   * serves any shape; 'persistent': many steps by one launch; 'overlapped': the same, with products of
+   * other steps beside them; 'auto': the engine chooses for each layer. What was asked for and is not there, or does not serve a layer's shape, throws
    * ERR_BNLSTM_UNSUPPORTED when that shape is planned; `model.plan()` tells beforehand. A CPU has one
    * way, 'auto'. Default 'auto'.
    */

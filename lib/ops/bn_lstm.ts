@@ -14,10 +14,11 @@ import {
   statisticsShapes,
 } from './statistics.js';
 
-export const bnLstmPlans = ['auto', 'steps', 'persistent'] as const;
+export const bnLstmPlans = ['auto', 'steps', 'persistent', 'overlapped'] as const;
 /**
  * Which of a GPU's ways computes a recurrent layer: 'steps', each step by launches of its own;
- * 'persistent', all steps by one; 'auto', the engine's choice. They may differ in the last bits.
+ * 'persistent', many steps by one; 'overlapped', the same beside what goes before and after other steps;
+ * 'auto', the engine's choice. They may differ in the last bits.
  */
 export type BnLstmPlan = (typeof bnLstmPlans)[number];
 

@@ -5,6 +5,7 @@
 #include "cuda/bn_lstm_sequence.h"
 #include "cuda/device/elements.h"
 #include "cuda/kernels.h"
+#include "cuda/overlap.h"
 #include "cuda/turn.h"
 
 namespace bnlstm::cuda {
@@ -18,48 +19,47 @@ struct Scratch {
   size_t bytes;
 
   Scratch(const ops::BnLstm& op, const BnLstmLayout& at, const BnLstmChoice& choice, Carver carve)
-      : inputs(op, at, carve, at.sequence && !op.population ? at.runs(at.T) : 1),
-        recurrent(at, choice, carve) {
+      : inputs(op, at, carve, at.sequence && !op.population ? at.runs(at.T) : choice.runs_at_once(),
+               choice.runs_at_once()),
+        recurrent(at, choice, carve, choice.runs_at_once()) {
     const bool kept = op.saved && !SavedSteps(op, at, 0, nullptr).recomputes;
     if (!kept) steps = StepMemory(at, carve, std::min<int64_t>(2, at.runs(at.T + 1)), 0, 0);
     bytes = carve.bytes();
   }
 };
 
-/// h or c after each of some steps, into a tensor of [T][B][R*H].
+/// h or c after each step of the run that begins at s, into a tensor of [T][B][R*H].
 void WriteStates(const Direction& direction, int64_t r, const RunMemory& states, DType type,
-                 int64_t first, int64_t steps, const Tensor& out, const Context& context) {
+                 int64_t s, const Tensor& out) {
   const BnLstmLayout& at = direction.at();
-  const int64_t B = at.B, H = at.H, R = at.R, stride = at.stride();
+  const int64_t B = at.B, H = at.H, R = at.R, padded = at.padded, stride = at.stride();
+  const int64_t run = at.run;
   const Places places = direction.places();
-  const Elements to(out);
-  // States of the run's last step lie where the next run begins.
-  for (int64_t s = first; s < first + steps;) {
-    const int64_t count = std::min(at.run - (s + 1) % at.run, first + steps - s);
-    const Elements from(Tensor{type, {}, states.At(s + 1), true});
-    const int64_t padded = at.padded;
-    Turn(
-        context, H, count * B,
-        [=] __device__(int64_t j, int64_t i) {
-          const StepRow at(i, B);
-          return from.Get(j * stride + at.step * padded + at.row);
-        },
-        [=] __device__(int64_t j, int64_t i, float value) {
-          const StepRow at(i, B);
-          to.Set(places.At(s + at.step, at.row) * R * H + r * H + j, value);
-        });
-    s += count;
-  }
+  // The state after the last step of a whole run lies where the next run begins.
+  const Elements to(out), own(Tensor{type, {}, states.At(s), true}),
+      next(Tensor{type, {}, states.At(s + run), true});
+  Turn(
+      direction.context(), H, at.steps_from(s) * B,
+      [=] __device__(int64_t j, int64_t i) {
+        const StepRow at(i, B);
+        const int64_t place = j * stride + at.row, after = at.step + 1;
+        return after < run ? own.Get(place + after * padded) : next.Get(place);
+      },
+      [=] __device__(int64_t j, int64_t i, float value) {
+        const StepRow at(i, B);
+        to.Set(places.At(s + at.step, at.row) * R * H + r * H + j, value);
+      });
 }
 
 /// h_T or c_T, into a tensor of [B][R*H].
 void WriteLast(const Direction& direction, int64_t r, const RunMemory& states, DType type,
-               const Tensor& out, const Context& context) {
+               const Tensor& out) {
   const BnLstmLayout& at = direction.at();
   const int64_t H = at.H, R = at.R, stride = at.stride();
   const Elements to(out), from(Tensor{type, {}, states.At(at.T), true});
   Turn(
-      context, H, at.B, [=] __device__(int64_t j, int64_t n) { return from.Get(j * stride + n); },
+      direction.context(), H, at.B,
+      [=] __device__(int64_t j, int64_t n) { return from.Get(j * stride + n); },
       [=] __device__(int64_t j, int64_t n, float value) { to.Set(n * R * H + r * H + j, value); });
 }
 
@@ -79,17 +79,17 @@ void KeepChunk(const SavedSteps& saved, const BnLstmLayout& at, const StepMemory
 /// One direction. Nothing is private: nvcc allows no device lambdas there.
 struct Forward {
   Forward(const ops::BnLstm& op, const BnLstmLayout& at, const BnLstmChoice& choice,
-          const Scratch& scratch, int64_t r, const Context& context)
+          const Scratch& scratch, int64_t r, const Context& context, const Overlap& overlap)
       : op_(op),
         at_(at),
         choice_(choice),
         inputs_(scratch.inputs),
         r_(r),
-        context_(context),
         direction_(op, at, r, context),
+        beside_(op, at, r, overlap.beside()),
         saved_(op, at, r, op.saved.u8()),
         memory_(op.saved && !saved_.recomputes ? saved_.steps : scratch.steps),
-        steps(direction_, memory_, inputs_, choice, scratch.recurrent, true, context) {}
+        steps(direction_, beside_, memory_, inputs_, choice, scratch.recurrent, true) {}
 
   /// Input statistics are of the whole sequence: the products of all runs come first.
   bool whole() const { return direction_.measures() && at_.sequence; }
@@ -97,29 +97,33 @@ struct Forward {
   void Begin() const {
     direction_.Begin(memory_);
     steps.Begin();
-    if (!whole()) return;
-    for (int64_t s = 0; s < at_.T; s += at_.run) direction_.MultiplyInputs(s, inputs_);
-    direction_.MeasureSequence(inputs_);
   }
-  /// Before and after the steps of the run that begins at s.
+  /// Before the run that begins at s, and beside others.
   void Before(int64_t s) const {
-    if (!whole()) direction_.MultiplyInputs(s, inputs_);
-    if (direction_.measures() && !whole() && !choice_.persistent) {
-      direction_.MeasureInputs(s, inputs_);
+    if (!whole()) {
+      beside_.MultiplyInputs(s, inputs_);
+      if (beside_.measures() && !choice_.persistent) beside_.MeasureInputs(s, inputs_);
+    } else if (s == 0) {
+      for (int64_t each = 0; each < at_.T; each += at_.run) beside_.MultiplyInputs(each, inputs_);
+      beside_.MeasureSequence(inputs_);
     }
+    steps.Before(s);
+  }
+  /// After the run before, and beside the steps, which read the same state.
+  void Keep(int64_t s) const {
     if (op_.saved && saved_.recomputes && s % saved_.chunk == 0) {
-      KeepChunk(saved_, at_, memory_, s, context_);
+      KeepChunk(saved_, at_, memory_, s, beside_.context());
     }
   }
+  /// After the run, and beside others. Where states are not kept, the steps of the next run meanwhile write
+  /// those of its own memory, and the state before the run after it, which is none that is read here.
   void After(int64_t s) const {
-    const int64_t steps = at_.steps_from(s);
-    if (op_.y) WriteStates(direction_, r_, memory_.h, op_.y.dtype, s, steps, op_.y, context_);
-    if (op_.c_all)
-      WriteStates(direction_, r_, memory_.c, DType::kF32, s, steps, op_.c_all, context_);
+    if (op_.y) WriteStates(beside_, r_, memory_.h, op_.y.dtype, s, op_.y);
+    if (op_.c_all) WriteStates(beside_, r_, memory_.c, DType::kF32, s, op_.c_all);
   }
   void End() const {
-    if (op_.h_last) WriteLast(direction_, r_, memory_.h, op_.h_last.dtype, op_.h_last, context_);
-    if (op_.c_last) WriteLast(direction_, r_, memory_.c, DType::kF32, op_.c_last, context_);
+    if (op_.h_last) WriteLast(direction_, r_, memory_.h, op_.h_last.dtype, op_.h_last);
+    if (op_.c_last) WriteLast(direction_, r_, memory_.c, DType::kF32, op_.c_last);
   }
 
   const ops::BnLstm& op_;
@@ -127,26 +131,35 @@ struct Forward {
   const BnLstmChoice& choice_;
   const InputMemory& inputs_;
   const int64_t r_;
-  const Context& context_;
-  const Direction direction_;
+  const Direction direction_, beside_;
   const SavedSteps saved_;
   const StepMemory& memory_;
   const ForwardSteps steps;
 };
 
 /// All runs of one direction, or of both together.
-void Run(const std::vector<const Forward*>& directions, const BnLstmLayout& at) {
+void Run(const std::vector<const Forward*>& directions, const BnLstmLayout& at,
+         const Overlap& overlap) {
   std::vector<const ForwardSteps*> steps;
+  overlap.Meet();
   for (const Forward* each : directions) {
     each->Begin();
     steps.push_back(&each->steps);
   }
-  for (int64_t s = 0; s < at.T; s += at.run) {
-    for (const Forward* each : directions) each->Before(s);
-    ForwardSteps::Run(steps, s);
-    for (const Forward* each : directions) each->After(s);
-  }
+  overlap.EachRun(
+      at.runs(at.T),
+      [&](int64_t run) {
+        for (const Forward* each : directions) each->Before(run * at.run);
+      },
+      [&](int64_t run) {
+        for (const Forward* each : directions) each->Keep(run * at.run);
+        ForwardSteps::Run(steps, run * at.run);
+      },
+      [&](int64_t run) {
+        for (const Forward* each : directions) each->After(run * at.run);
+      });
   for (const Forward* each : directions) each->End();
+  overlap.Meet();
 }
 
 }  // namespace
@@ -160,21 +173,26 @@ OpSizes Sizes(const ops::BnLstm& op, const DeviceFacts& device) {
 
 OpPlan Plan(const ops::BnLstm& op, const DeviceFacts& device) {
   const BnLstmChoice choice = ChooseForward(op, device);
-  return {choice.persistent ? "persistent" : "steps", choice.why};
+  return {choice.name, choice.why};
+}
+
+bool Overlaps(const ops::BnLstm& op, const DeviceFacts& device) {
+  return ChooseForward(op, device).overlaps;
 }
 
 void Run(const ops::BnLstm& op, const Context& context) {
   const BnLstmLayout at(op);
   const BnLstmChoice choice = ChooseForward(op, *context.device);
+  const Overlap overlap(context, choice.overlaps);
   const Scratch scratch(op, at, choice, Carver(op.scratch.u8()));
-  const Forward one(op, at, choice, scratch, 0, context);
-  if (at.R == 1) return Run({&one}, at);
+  const Forward one(op, at, choice, scratch, 0, context, overlap);
+  if (at.R == 1) return Run({&one}, at, overlap);
   const Scratch second(op, at, choice,
                        Carver(choice.together ? op.scratch.u8() + scratch.bytes : op.scratch.u8()));
-  const Forward other(op, at, choice, second, 1, context);
-  if (choice.together) return Run({&one, &other}, at);
-  Run({&one}, at);
-  Run({&other}, at);
+  const Forward other(op, at, choice, second, 1, context, overlap);
+  if (choice.together) return Run({&one, &other}, at, overlap);
+  Run({&one}, at, overlap);
+  Run({&other}, at, overlap);
 }
 
 }  // namespace bnlstm::cuda

@@ -11,6 +11,7 @@
 #include "cuda/device/elements.h"
 #include "cuda/device/sequence_gradients.h"
 #include "cuda/kernels.h"
+#include "cuda/overlap.h"
 #include "cuda/turn.h"
 
 namespace bnlstm::cuda {
@@ -27,7 +28,8 @@ __global__ void __launch_bounds__(kThreads, 1) BackwardKernel(BackwardStep<Value
 /// One direction of bnLstmBackward. Nothing is private: nvcc allows no device lambdas there.
 struct Backward {
   Backward(const ops::BnLstmBackward& op, const BnLstmLayout& at, const BackwardChoices& choices,
-           const BackwardScratch& scratch, float* dx_sum, int64_t r, const Context& context)
+           const BackwardScratch& scratch, float* dx_sum, int64_t r, const Context& context,
+           const Overlap& overlap)
       : op_(op),
         at_(at),
         choices_(choices),
@@ -36,10 +38,11 @@ struct Backward {
         r_(r),
         context_(context),
         direction_(op, at, r, context),
+        beside_(op, at, r, overlap.beside()),
         saved_(op, at, r, op.saved.u8()),
         memory_(saved_.recomputes ? scratch.steps : saved_.steps),
-        again_(direction_, memory_, scratch.inputs, choices.forward, scratch.again, false,
-               context) {
+        again_(direction_, direction_, memory_, scratch.inputs, choices.forward, scratch.again,
+               false) {
     if (saved_.recomputes_inputs) memory_.kept_b = scratch.kept_b;
   }
 
@@ -52,15 +55,14 @@ struct Backward {
     }
     const int64_t H = at_.H, R = at_.R, B = at_.B, padded = at_.padded, r = r_;
     float *const dh = scratch_.dh, *const dc = scratch_.dc;
+    double* const sums = scratch_.sums;
     const Elements dh_last(op_.dh_last), dc_last(op_.dc_last);
     ForEach(context_, H * padded, [=] __device__(int64_t i) {
       const int64_t j = i / padded, n = i % padded, from = n * R * H + r * H + j;
       dh[i] = n < B && dh_last.present() ? dh_last.Get(from) : 0.0f;
       dc[i] = n < B && dc_last.present() ? dc_last.Get(from) : 0.0f;
+      for (int64_t k = i; k < kSumsOfUnit * H; k += H * padded) sums[k] = 0;
     });
-    Check(cudaMemsetAsync(scratch_.sums, 0, static_cast<size_t>(kSumsOfUnit * H) * sizeof(double),
-                          context_.stream),
-          "cudaMemsetAsync");
   }
 
   /// Forward once more over a chunk, from the state before it, which leaves what the steps backward
@@ -77,6 +79,7 @@ struct Backward {
     restore(memory_.c.At(begin), saved_.ChunkC(at_, begin), sizeof(float));
     for (int64_t s = begin; s < end; s += at_.run) {
       direction_.MultiplyInputs(s, scratch_.inputs);
+      again_.Before(s);
       ForwardSteps::Run({&again_}, s);
     }
   }
@@ -88,16 +91,18 @@ struct Backward {
   /// What forward kept of the inputs of a run, if it has not.
   void InputsAgain(int64_t begin) const {
     if (!saved_.recomputes_inputs) return;
-    direction_.MultiplyInputs(begin, scratch_.inputs);
-    direction_.NormalizeInputs(begin, scratch_.inputs, scratch_.kept_b);
+    beside_.MultiplyInputs(begin, scratch_.inputs);
+    beside_.NormalizeInputs(begin, scratch_.inputs, scratch_.kept_b);
   }
 
-  /// Before and after the steps of the run that begins at `begin`; the last run is the first.
+  /// Before and after the steps of the run that begins at `begin`, and beside others; the last run is the
+  /// first. Where steps run again nothing is beside them.
   void Before(int64_t begin) const {
     if (saved_.recomputes && begin % saved_.chunk == LastRunOf(begin)) RunChunkAgain(begin);
     InputsAgain(begin);
     if (op_.dy) TurnOutputGradient(begin, at_.steps_from(begin));
-    direction_.DrawZoneout(begin, scratch_.inputs);
+    beside_.DrawZoneout(begin, scratch_.inputs);
+    if (choices_.backward.persistent) scratch_.exchange.Clear(begin, beside_.context());
   }
   void After(int64_t begin) const {
     const int64_t steps = at_.steps_from(begin);
@@ -124,7 +129,7 @@ struct Backward {
     const Places places = direction_.places();
     const Elements dy(op_.dy), to(Tensor{op_.dy.dtype, {}, scratch_.dy.At(begin), true});
     Turn(
-        context_, steps * padded, H,
+        beside_.context(), steps * padded, H,
         [=] __device__(int64_t i, int64_t j) {
           const StepRow at(i, padded);
           if (at.row >= B) return 0.0f;
@@ -146,12 +151,11 @@ struct Backward {
     return at_.sequence ? scratch_.dp.Floats(s) : nullptr;
   }
 
-  /// What the persistent kernel is told of a run, after what has to be there for it.
+  /// What the persistent kernel is told of a run.
   template <class Value>
-  BackwardRun<Value> Prepare(int64_t begin) const {
-    Check(cudaMemsetAsync(scratch_.exchange, 0xff, scratch_.exchange_bytes, context_.stream),
-          "cudaMemsetAsync");
-    uint8_t* const published = scratch_.exchange + choices_.backward.pass.group_bytes;
+  BackwardRun<Value> RunOf(int64_t begin) const {
+    uint8_t* const exchange = scratch_.exchange.At(begin);
+    uint8_t* const published = exchange + choices_.backward.pass.group_bytes;
     return {direction_.Step(begin, false, scratch_.inputs),
             through(),
             at_.steps_from(begin),
@@ -168,7 +172,7 @@ struct Backward {
             StepInputs<Value>(begin),
             StepPreActivations(begin),
             scratch_.sums,
-            reinterpret_cast<device::Words*>(scratch_.exchange),
+            reinterpret_cast<device::Words*>(exchange),
             reinterpret_cast<Published<Value>*>(published),
             choices_.backward.pass.split,
             {context_.gave_up, kLongestWait}};
@@ -215,52 +219,52 @@ struct Backward {
   float Beta(int64_t begin) const { return begin + at_.run >= at_.T ? 0.0f : 1.0f; }
 
   void RecurrentWeights(int64_t begin, int64_t steps) const {
-    context_.blas->Multiply({.m = 4 * at_.H,
-                             .n = at_.H,
-                             .k = steps * at_.padded,
-                             .operands = direction_.value_type(),
-                             .a = scratch_.da.At(begin),
-                             .a_stride = at_.stride(),
-                             .a_transposed = true,
-                             .b = memory_.h.At(begin),
-                             .b_stride = at_.stride(),
-                             .c = op_.dwh.f32() + r_ * at_.H * 4 * at_.H,
-                             .c_stride = 4 * at_.H,
-                             .beta = Beta(begin)});
+    beside_.context().blas->Multiply({.m = 4 * at_.H,
+                                      .n = at_.H,
+                                      .k = steps * at_.padded,
+                                      .operands = direction_.value_type(),
+                                      .a = scratch_.da.At(begin),
+                                      .a_stride = at_.stride(),
+                                      .a_transposed = true,
+                                      .b = memory_.h.At(begin),
+                                      .b_stride = at_.stride(),
+                                      .c = op_.dwh.f32() + r_ * at_.H * 4 * at_.H,
+                                      .c_stride = 4 * at_.H,
+                                      .beta = Beta(begin)});
   }
 
   /// dWx and dx of a run, from its dB.
   void InputGradients(int64_t begin, int64_t steps, const RunMemory& db) const {
     const int64_t columns = 4 * at_.H, rows = steps * at_.padded;
     float* const dwx = op_.dwx.f32() + r_ * at_.D * columns;
-    const void* const x = direction_.Inputs(begin, scratch_.inputs);
+    const void* const x = beside_.Inputs(begin, scratch_.inputs);
     if (at_.tokens) return TokenGradients(begin, rows, db, dwx);
-    context_.blas->Multiply({.m = columns,
-                             .n = at_.D,
-                             .k = rows,
-                             .operands = direction_.value_type(),
-                             .a = db.At(begin),
-                             .a_stride = at_.stride(),
-                             .a_transposed = true,
-                             .b = x,
-                             .b_stride = at_.D,
-                             .b_transposed = true,
-                             .c = dwx,
-                             .c_stride = columns,
-                             .beta = Beta(begin)});
+    beside_.context().blas->Multiply({.m = columns,
+                                      .n = at_.D,
+                                      .k = rows,
+                                      .operands = direction_.value_type(),
+                                      .a = db.At(begin),
+                                      .a_stride = at_.stride(),
+                                      .a_transposed = true,
+                                      .b = x,
+                                      .b_stride = at_.D,
+                                      .b_transposed = true,
+                                      .c = dwx,
+                                      .c_stride = columns,
+                                      .beta = Beta(begin)});
     if (!op_.dx) return;
-    context_.blas->Multiply({.m = at_.D,
-                             .n = rows,
-                             .k = columns,
-                             .operands = direction_.value_type(),
-                             .a = direction_.wx(),
-                             .a_stride = columns,
-                             .a_transposed = true,
-                             .b = db.At(begin),
-                             .b_stride = at_.stride(),
-                             .b_transposed = true,
-                             .c = scratch_.dx,
-                             .c_stride = at_.D});
+    beside_.context().blas->Multiply({.m = at_.D,
+                                      .n = rows,
+                                      .k = columns,
+                                      .operands = direction_.value_type(),
+                                      .a = direction_.wx(),
+                                      .a_stride = columns,
+                                      .a_transposed = true,
+                                      .b = db.At(begin),
+                                      .b_stride = at_.stride(),
+                                      .b_transposed = true,
+                                      .c = scratch_.dx,
+                                      .c_stride = at_.D});
     PlaceInputGradient(begin, steps);
   }
 
@@ -269,14 +273,14 @@ struct Backward {
     const Elements from(Tensor{direction_.value_type(), {}, db.At(begin), true});
     float* const turned = scratch_.db_rows;
     Turn(
-        context_, columns, rows,
+        beside_.context(), columns, rows,
         [=] __device__(int64_t column, int64_t row) { return from.Get(column * stride + row); },
         [=] __device__(int64_t column, int64_t row, float value) {
           turned[row * columns + column] = value;
         });
     const int64_t items = at_.D * ((columns + device::kWarp - 1) / device::kWarp);
-    Launch(context_, {UnitBlocks(items), kThreads}, TokenGradient, scratch_.inputs.tokens, rows,
-           turned, columns, at_.D, Beta(begin) != 0, dwx);
+    Launch(beside_.context(), {UnitBlocks(items), kThreads}, TokenGradient, scratch_.inputs.tokens,
+           rows, turned, columns, at_.D, Beta(begin) != 0, dwx);
   }
 
   /// dx of a run where x has its rows. Two directions are added to zeros, in any order to the same
@@ -288,7 +292,7 @@ struct Backward {
     const float* const from = scratch_.dx;
     const Elements dx(op_.dx);
     float* const sums = dx_sum_;
-    ForRows(context_, steps * B, D, [=] __device__(int64_t i, int64_t d) {
+    ForRows(beside_.context(), steps * B, D, [=] __device__(int64_t i, int64_t d) {
       const StepRow at(i, B);
       const int64_t to = places.At(begin + at.step, at.row) * D + d;
       float value = from[(at.step * padded + at.row) * D + d];
@@ -323,41 +327,48 @@ struct Backward {
 
   template <class Value>
   void SequenceRun(int64_t s, int64_t steps) const {
-    Launch(context_, {UnitBlocks(4 * at_.H), kThreads}, SequenceGradient<Value>,
+    Launch(beside_.context(), {UnitBlocks(4 * at_.H), kThreads}, SequenceGradient<Value>,
            direction_.Step(s, false, scratch_.inputs), !op_.population, steps, at_.T, scratch_.sums,
            scratch_.dp.Floats(s), reinterpret_cast<const Value*>(memory_.kept_b.At(s)),
            reinterpret_cast<Value*>(scratch_.db.At(s)));
   }
 
+  /// One launch each for all sums, and for both states: small as they are, each takes as long as two.
   void Finish() const {
     const int64_t H = at_.H, r = r_;
     const double* const sums = scratch_.sums;
-    const auto write = [&](const Tensor& out, int64_t columns, int64_t first) {
-      if (!out) return;
-      float* const to = out.f32() + r * columns;
-      ForEach(context_, columns, [=] __device__(int64_t i) {
-        to[i] = static_cast<float>(sums[i % H * kSumsOfUnit + first + i / H]);
-      });
+    const auto place = [&](const Tensor& out, int64_t columns) {
+      return out ? out.f32() + r * columns : nullptr;
     };
-    write(op_.db, 4 * H, kSumBias);
-    write(op_.dgamma_h, 4 * H, kSumGammaH);
-    write(op_.dgamma_x, 4 * H, kSumGammaX);
-    write(op_.dgamma_c, H, kSumGammaC);
-    write(op_.dbeta_c, H, kSumBetaC);
-    WriteState(op_.dh0, scratch_.dh);
-    WriteState(op_.dc0, scratch_.dc);
+    float* const gates[] = {place(op_.db, 4 * H), place(op_.dgamma_h, 4 * H),
+                            place(op_.dgamma_x, 4 * H)};
+    float* const cells[] = {place(op_.dgamma_c, H), place(op_.dbeta_c, H)};
+    static_assert(kSumGammaH == kSumBias + 4 && kSumGammaX == kSumGammaH + 4 &&
+                  kSumGammaC == kSumGammaX + 4 && kSumBetaC == kSumGammaC + 1);
+    ForEach(context_, (kSumBetaC + 1) * H, [=] __device__(int64_t i) {
+      const int64_t sum = i / H, unit = i % H;
+      const bool of_gate = sum < kSumGammaC;
+      float* const to = of_gate ? gates[sum / 4] : cells[sum - kSumGammaC];
+      if (!to) return;
+      to[of_gate ? sum % 4 * H + unit : unit] = static_cast<float>(sums[unit * kSumsOfUnit + sum]);
+    });
+    WriteStateGradients();
   }
 
-  void WriteState(const Tensor& out, const float* gradient) const {
-    const int64_t H = at_.H, R = at_.R, padded = at_.padded, r = r_;
+  void WriteStateGradients() const {
+    const int64_t H = at_.H, R = at_.R, B = at_.B, padded = at_.padded, r = r_;
+    const auto of = [&](const float* carried, const Tensor& out) {
+      const int64_t first = op_.learned_state ? r * H : 0;
+      return StateGradient{carried, out ? out.f32() + first : nullptr};
+    };
+    const StateGradient h0 = of(scratch_.dh, op_.dh0), c0 = of(scratch_.dc, op_.dc0);
     if (op_.learned_state) {
-      return Launch(context_, {UnitBlocks(H), kThreads}, SumOfRows, gradient, H, padded, at_.B,
-                    out.f32() + r * H);
+      return Launch(context_, {UnitBlocks(2 * H), kThreads}, SumOfRows, h0, c0, H, padded, B);
     }
-    float* const to = out.f32();
-    ForEach(context_, at_.B * H, [=] __device__(int64_t i) {
-      const int64_t n = i / H, j = i % H;
-      to[n * R * H + r * H + j] = gradient[j * padded + n];
+    ForEach(context_, B * H, [=] __device__(int64_t i) {
+      const int64_t n = i / H, j = i % H, from = j * padded + n, to = n * R * H + r * H + j;
+      if (h0.to) h0.to[to] = h0.carried[from];
+      if (c0.to) c0.to[to] = c0.carried[from];
     });
   }
 
@@ -368,7 +379,7 @@ struct Backward {
   float* const dx_sum_;
   const int64_t r_;
   const Context& context_;
-  const Direction direction_;
+  const Direction direction_, beside_;
   const SavedSteps saved_;
   StepMemory memory_;
   const ForwardSteps again_;  // where steps were not kept
@@ -382,7 +393,7 @@ void RunSteps(const std::vector<const Backward*>& directions, const BnLstmChoice
     if (!choice.persistent) {
       each->Steps<Value>(begin);
     } else {
-      runs.push_back(each->Prepare<Value>(begin));
+      runs.push_back(each->RunOf<Value>(begin));
     }
   }
   if (choice.persistent) Launch(choice.pass, runs, context);
@@ -390,18 +401,29 @@ void RunSteps(const std::vector<const Backward*>& directions, const BnLstmChoice
 
 /// All runs of one direction, or of both together.
 void Run(const std::vector<const Backward*>& directions, const ops::BnLstmBackward& op,
-         const BnLstmLayout& at, const BnLstmChoice& choice, const Context& context) {
+         const BnLstmLayout& at, const BnLstmChoice& choice, const Context& context,
+         const Overlap& overlap) {
+  const int64_t runs = at.runs(at.T);
+  const auto begin_of = [&](int64_t k) { return (runs - 1 - k) * at.run; };
+  overlap.Meet();
   for (const Backward* each : directions) each->Begin();
-  for (int64_t begin = (at.T - 1) / at.run * at.run; begin >= 0; begin -= at.run) {
-    for (const Backward* each : directions) each->Before(begin);
-    if (op.bf16) {
-      RunSteps<uint16_t>(directions, choice, begin, context);
-    } else {
-      RunSteps<float>(directions, choice, begin, context);
-    }
-    for (const Backward* each : directions) each->After(begin);
-  }
+  overlap.EachRun(
+      runs,
+      [&](int64_t k) {
+        for (const Backward* each : directions) each->Before(begin_of(k));
+      },
+      [&](int64_t k) {
+        if (op.bf16) {
+          RunSteps<uint16_t>(directions, choice, begin_of(k), context);
+        } else {
+          RunSteps<float>(directions, choice, begin_of(k), context);
+        }
+      },
+      [&](int64_t k) {
+        for (const Backward* each : directions) each->After(begin_of(k));
+      });
   for (const Backward* each : directions) each->End();
+  overlap.Meet();
 }
 
 }  // namespace
@@ -412,7 +434,11 @@ OpSizes Sizes(const ops::BnLstmBackward& op, const DeviceFacts& device) {
 
 OpPlan Plan(const ops::BnLstmBackward& op, const DeviceFacts& device) {
   const BnLstmChoice choice = ChooseBackward(op, device);
-  return {choice.persistent ? "persistent" : "steps", choice.why};
+  return {choice.name, choice.why};
+}
+
+bool Overlaps(const ops::BnLstmBackward& op, const DeviceFacts& device) {
+  return ChooseBackward(op, device).overlaps;
 }
 
 void Run(const ops::BnLstmBackward& op, const Context& context) {
@@ -420,9 +446,10 @@ void Run(const ops::BnLstmBackward& op, const Context& context) {
   const BackwardChoices choices(op, *context.device);
   const BothScratch scratch(op, at, choices, op.scratch.u8());
   const BnLstmChoice& choice = choices.backward;
-  const Backward one(op, at, choices, scratch.one, scratch.dx_sum, 0, context);
-  if (at.R == 1) return Run({&one}, op, at, choice, context);
-  const Backward other(op, at, choices, scratch.other, scratch.dx_sum, 1, context);
+  const Overlap overlap(context, choice.overlaps);
+  const Backward one(op, at, choices, scratch.one, scratch.dx_sum, 0, context, overlap);
+  if (at.R == 1) return Run({&one}, op, at, choice, context, overlap);
+  const Backward other(op, at, choices, scratch.other, scratch.dx_sum, 1, context, overlap);
   const auto count = static_cast<size_t>(at.T * at.B * at.D);
   float* const sums = scratch.dx_sum;
   if (op.dx) {
@@ -430,10 +457,10 @@ void Run(const ops::BnLstmBackward& op, const Context& context) {
           "cudaMemsetAsync");
   }
   if (choice.together) {
-    Run({&one, &other}, op, at, choice, context);
+    Run({&one, &other}, op, at, choice, context, overlap);
   } else {
-    Run({&one}, op, at, choice, context);
-    Run({&other}, op, at, choice, context);
+    Run({&one}, op, at, choice, context, overlap);
+    Run({&other}, op, at, choice, context, overlap);
   }
   if (!op.dx || !op.bf16) return;
   const Elements dx(op.dx);

@@ -15,14 +15,15 @@ struct BackwardChoices {
       : backward(ChooseBackward(op, device)), forward(ChooseForward(op, device)) {}
 };
 
-/// Of one direction, or of one after the other.
+/// Of one direction, or of one after the other: each RunMemory of one run, or where runs overlap of two in
+/// turn.
 struct BackwardScratch {
   InputMemory inputs;
   RecurrentMemory again;  // of forward steps that run again
   StepMemory steps;       // of the chunk that runs again
   RunMemory kept_b;       // of the run whose inputs are multiplied again
-  uint8_t *packed = nullptr, *exchange = nullptr;
-  size_t exchange_bytes = 0;
+  uint8_t* packed = nullptr;
+  ExchangeMemory exchange;
   RunMemory dy;      // [H] values
   RunMemory da, db;  // [4H] values; with norm 'none' da is both
   RunMemory dp;      // [4H] of all steps, where input statistics are of the whole sequence
@@ -35,20 +36,23 @@ struct BackwardScratch {
 
   BackwardScratch(const ops::BnLstmBackward& op, const BnLstmLayout& at,
                   const BackwardChoices& choices, Carver carve)
-      : inputs(op, at, carve, SavedSteps(op, at, 0, nullptr).multiplies() ? 1 : 0) {
+      : inputs(op, at, carve,
+               SavedSteps(op, at, 0, nullptr).multiplies() ? choices.backward.runs_at_once() : 0,
+               choices.backward.runs_at_once()) {
     const SavedSteps saved(op, at, 0, nullptr);
+    const int64_t runs = choices.backward.runs_at_once();
     const int64_t chunk_runs = at.runs(saved.chunk);
     if (saved.recomputes) {
-      again = RecurrentMemory(at, choices.forward, carve);
+      again = RecurrentMemory(at, choices.forward, carve, runs);
       steps = StepMemory(at, carve, chunk_runs + 1, chunk_runs, chunk_runs);
     }
-    if (saved.recomputes_inputs) kept_b = RunMemory(at, carve, 4 * at.H, at.value_bytes, 1);
+    const auto gates = [&] { return RunMemory(at, carve, 4 * at.H, at.value_bytes, runs); };
+    if (saved.recomputes_inputs) kept_b = gates();
     packed = carve.Bytes(PackedBytes(choices.backward, at.value_bytes));
-    exchange_bytes = ExchangeBytes(choices.backward, at);
-    exchange = carve.Bytes(exchange_bytes);
-    if (op.dy) dy = RunMemory(at, carve, at.H, at.value_bytes, 1);
-    da = RunMemory(at, carve, 4 * at.H, at.value_bytes, 1);
-    db = at.normalize ? RunMemory(at, carve, 4 * at.H, at.value_bytes, 1) : da;
+    exchange = ExchangeMemory(at, choices.backward, carve, runs);
+    if (op.dy) dy = RunMemory(at, carve, at.H, at.value_bytes, runs);
+    da = gates();
+    db = at.normalize ? gates() : da;
     if (at.sequence) dp = RunMemory(at, carve, 4 * at.H, sizeof(float), at.runs(at.T));
     dh = carve.Floats(at.H * at.padded);
     dc = carve.Floats(at.H * at.padded);

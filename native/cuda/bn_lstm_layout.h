@@ -19,13 +19,20 @@ namespace bnlstm::cuda {
 //
 // x, y and their gradients keep the order of the contract; kernels at the borders of a run turn them.
 
-/// Steps of a run, and rows of its products, at most. In the emulator runs are so short that tests
-/// have several.
+/// Steps of a run, and rows of its products, at most. Where what goes before and after a run is done
+/// beside others, runs are short: beside the first and the last there is only half of it. In the emulator
+/// all are so short that tests have several.
+struct RunLimits {
+  int64_t steps, rows;
+};
+constexpr RunLimits LimitsOf(ops::BnLstmPlan plan) {
+  const bool overlapped = plan == ops::BnLstmPlan::kOverlapped;
 #ifdef BNLSTM_EMULATOR
-inline constexpr int64_t kRunSteps = 3, kRunRows = 512;
+  return overlapped ? RunLimits{2, 256} : RunLimits{3, 512};
 #else
-inline constexpr int64_t kRunSteps = 256, kRunRows = 4096;
+  return overlapped ? RunLimits{32, 2048} : RunLimits{256, 4096};
 #endif
+}
 
 inline int64_t RoundUp(int64_t n, int64_t multiple) {
   return (n + multiple - 1) / multiple * multiple;
@@ -45,12 +52,15 @@ struct BnLstmLayout {
         H(op.hidden),
         R(op.directions),
         padded(RoundUp(op.batch, 8)),
-        run(std::clamp<int64_t>(std::min(kRunSteps, kRunRows / padded), 1, op.steps)),
+        run(RunSteps(LimitsOf(op.plan), padded, op.steps)),
         value_bytes(op.bf16 ? 2 : 4),
         tokens(op.tokens),
         normalize(op.normalize),
         sequence(op.normalize && op.sequence_inputs) {}
 
+  static int64_t RunSteps(const RunLimits& most, int64_t padded, int64_t steps) {
+    return std::clamp<int64_t>(std::min(most.steps, most.rows / padded), 1, steps);
+  }
   /// From column to column of a run.
   int64_t stride() const { return run * padded; }
   int64_t runs(int64_t steps) const { return (steps + run - 1) / run; }

@@ -8,10 +8,11 @@ namespace {
 
 /// What the two passes differ in.
 struct PassShape {
-  int published;  // gates, or h
-  bool groups;    // of blocks add up
+  int published;    // gates, or h
+  bool groups;      // of blocks add up
+  bool runs_again;  // steps forward, where they were not kept
 };
-constexpr PassShape kForward{1, false}, kBackward{4, true};
+constexpr PassShape kForward{1, false, false}, kBackward{4, true, true};
 
 int64_t Parts(int64_t n, int64_t parts) { return (n + parts - 1) / parts; }
 
@@ -79,11 +80,13 @@ std::string Fit(const ops::BnLstmOperands& op, const BnLstmLayout& at, const Dev
 }
 
 /// By the times of bench/results/plans-h200-2026-11-27.json 'auto' takes the persistent plan wherever it
-/// serves: it was the faster one, forward and backward, at all that was measured, on an H200 alone.
+/// serves: it was faster than `steps`, forward and backward, at all that was measured, on an H200 alone.
+/// `overlapped` is for those who ask for it: it has not been measured.
 BnLstmChoice Choose(const ops::BnLstmOperands& op, const BnLstmLayout& at,
                     const DeviceFacts& device, const PassShape& shape) {
   using Plan = ops::BnLstmPlan;
   BnLstmChoice choice;
+  choice.name = "steps";
   const std::string steps = "for each step a product of cuBLAS and a kernel, " +
                             Number(UnitBlocks(at.H)) +
                             " blocks with 8 hidden units each, in one CUDA graph: ";
@@ -95,20 +98,26 @@ BnLstmChoice Choose(const ops::BnLstmOperands& op, const BnLstmLayout& at,
   const std::string why_not = fit(op, at, device, shape, &choice.pass);
   if (why_not.empty()) {
     const Split& split = choice.pass.split;
+    const bool overlapped = op.plan == Plan::kOverlapped;
     choice.persistent = true;
+    choice.name = overlapped ? "overlapped" : "persistent";
+    choice.overlaps = overlapped && !(shape.runs_again && BnLstmLayout::ChunkSteps(op, at) < at.T);
     choice.together = at.R == 2 && 2 * choice.pass.blocks <= device.multiprocessors &&
                       choice.pass.items == kFewItems;
-    choice.why = "one launch for up to " + Number(at.run) + " steps, " +
-                 Number(choice.pass.blocks) +
-                 " blocks with up to 8 hidden units each, weights in registers, the product shared "
-                 "by " +
-                 Number(split.slices) + " x " + Number(split.parts) + " warps" +
-                 (choice.together ? ", both directions at the same time" : "") +
-                 (op.plan == Plan::kPersistent ? ": it was asked for" : "");
+    choice.why =
+        "one launch for up to " + Number(at.run) + " steps, " + Number(choice.pass.blocks) +
+        " blocks with up to 8 hidden units each, weights in registers, the product shared "
+        "by " +
+        Number(split.slices) + " x " + Number(split.parts) + " warps" +
+        (choice.together ? ", both directions at the same time" : "") +
+        (choice.overlaps ? ", the products before and after them beside other steps" : "") +
+        (overlapped && !choice.overlaps ? ", nothing beside them as steps run again" : "") +
+        (op.plan == Plan::kAuto ? "" : ": it was asked for");
     return choice;
   }
-  if (op.plan == Plan::kPersistent) {
-    throw Error(kUnsupported, "plan: expected 'auto' or 'steps', got 'persistent': " + why_not);
+  if (op.plan != Plan::kAuto) {
+    const std::string asked = op.plan == Plan::kPersistent ? "persistent" : "overlapped";
+    throw Error(kUnsupported, "plan: expected 'auto' or 'steps', got '" + asked + "': " + why_not);
   }
   choice.why = steps + "'persistent' does not serve it, as " + why_not;
   return choice;

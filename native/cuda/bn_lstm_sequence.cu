@@ -362,10 +362,17 @@ void ForwardSteps::Begin() const {
   }
 }
 
+void ForwardSteps::Before(int64_t s) const {
+  beside_.DrawZoneout(s, inputs_);
+  if (!choice_.persistent) return;
+  const bool measures = measure_ && beside_.measures() && !beside_.at().sequence;
+  beside_.MakeTerms(s, inputs_, memory_.kept_b, measures);
+  recurrent_.exchange.Clear(s, beside_.context());
+}
+
 void ForwardSteps::Run(const std::vector<const ForwardSteps*>& directions, int64_t s) {
   const Direction& first = directions.front()->direction_;
   const int64_t end = s + first.at().steps_from(s);
-  for (const ForwardSteps* each : directions) each->direction_.DrawZoneout(s, each->inputs_);
   if (first.value_type() == DType::kBF16) {
     Run<uint16_t>(directions, s, end);
   } else {
@@ -382,7 +389,7 @@ void ForwardSteps::Run(const std::vector<const ForwardSteps*>& directions, int64
     if (!choice.persistent) {
       each->Steps<Value>(begin, end);
     } else {
-      runs.push_back(each->Prepare<Value>(begin, end));
+      runs.push_back(each->RunOf<Value>(begin, end));
     }
   }
   if (choice.persistent) Launch(choice.pass, runs, directions.front()->context_);
@@ -420,12 +427,8 @@ void ForwardSteps::Steps(int64_t begin, int64_t end) const {
 }
 
 template <class Value>
-ForwardRun<Value> ForwardSteps::Prepare(int64_t begin, int64_t end) const {
+ForwardRun<Value> ForwardSteps::RunOf(int64_t begin, int64_t end) const {
   const BnLstmLayout& at = direction_.at();
-  direction_.MakeTerms(begin, inputs_, memory_.kept_b,
-                       measure_ && direction_.measures() && !at.sequence);
-  Check(cudaMemsetAsync(recurrent_.exchange, 0xff, recurrent_.exchange_bytes, context_.stream),
-        "cudaMemsetAsync");
   return ForwardRun<Value>{direction_.Step(begin, measure_, inputs_),
                            end - begin,
                            recurrent_.packed,
@@ -436,7 +439,7 @@ ForwardRun<Value> ForwardSteps::Prepare(int64_t begin, int64_t end) const {
                            memory_.h.Values<Value>(begin + at.run),
                            at.run,
                            memory_.kept_a.Values<Value>(begin),
-                           reinterpret_cast<Published<Value>*>(recurrent_.exchange),
+                           reinterpret_cast<Published<Value>*>(recurrent_.exchange.At(begin)),
                            choice_.pass.split,
                            {context_.gave_up, kLongestWait}};
 }

@@ -33,49 +33,76 @@ struct StepRow {
 };
 
 /// Memory for what comes in of a run: rows of x [steps][padded][D] where x itself will not do, the
-/// tokens [steps][padded] (-1: none), x Wx [4H] of `runs` runs, f32, and where states are kept by
-/// zoneout, [H] u8 each.
+/// tokens [steps][padded] (-1: none), x Wx [4H] of `products` runs, f32, and where states are kept by
+/// zoneout, [H] u8 each, of `runs` runs.
 struct InputMemory {
   uint8_t* x = nullptr;
   int32_t* tokens = nullptr;
   RunMemory p, keep_c, keep_h;
 
   InputMemory() = default;
-  InputMemory(const ops::BnLstmShape& op, const BnLstmLayout& at, Carver& carve, int64_t runs)
+  InputMemory(const ops::BnLstmShape& op, const BnLstmLayout& at, Carver& carve, int64_t products,
+              int64_t runs)
       : x(carve.Bytes(at.tokens ? 0 : static_cast<size_t>(at.stride() * at.D) * at.value_bytes)),
         tokens(reinterpret_cast<int32_t*>(
             carve.Bytes(at.tokens ? static_cast<size_t>(at.stride()) * sizeof(int32_t) : 0))),
-        p(at, carve, 4 * at.H, sizeof(float), runs),
-        keep_c(at, carve, at.H, 1, op.sample_zoneout && op.zoneout_c != 0 ? 1 : 0),
-        keep_h(at, carve, at.H, 1, op.sample_zoneout && op.zoneout_h != 0 ? 1 : 0) {}
+        p(at, carve, 4 * at.H, sizeof(float), products),
+        keep_c(at, carve, at.H, 1, op.sample_zoneout && op.zoneout_c != 0 ? runs : 0),
+        keep_h(at, carve, at.H, 1, op.sample_zoneout && op.zoneout_h != 0 ? runs : 0) {}
+};
+
+/// What the blocks exchange in a run, by the plan `persistent`: memory for `runs` runs, used in turn.
+class ExchangeMemory {
+ public:
+  ExchangeMemory() = default;
+  ExchangeMemory(const BnLstmLayout& at, const BnLstmChoice& choice, Carver& carve, int64_t runs)
+      : run_(at.run),
+        bytes_(ExchangeBytes(choice, at)),
+        runs_(runs),
+        data_(carve.Bytes(bytes_ * static_cast<size_t>(runs))) {}
+
+  /// Of the run that begins at step s.
+  uint8_t* At(int64_t s) const { return data_ + static_cast<size_t>(s / run_ % runs_) * bytes_; }
+  /// As its kernel wants to find it.
+  void Clear(int64_t s, const Context& context) const {
+    Check(cudaMemsetAsync(At(s), 0xff, bytes_, context.stream), "cudaMemsetAsync");
+  }
+
+ private:
+  int64_t run_ = 1;
+  size_t bytes_ = 0;
+  int64_t runs_ = 1;
+  uint8_t* data_ = nullptr;
 };
 
 /// Memory for the products of the hidden state: h Wh of a step, [4H][padded] f32, by the plan `steps`;
 /// packed weights and what the blocks exchange in a run, by the plan `persistent`.
 struct RecurrentMemory {
   float* a = nullptr;
-  uint8_t *packed = nullptr, *exchange = nullptr;
-  size_t exchange_bytes = 0;
+  uint8_t* packed = nullptr;
+  ExchangeMemory exchange;
 
   RecurrentMemory() = default;
-  RecurrentMemory(const BnLstmLayout& at, const BnLstmChoice& forward, Carver& carve) {
+  RecurrentMemory(const BnLstmLayout& at, const BnLstmChoice& forward, Carver& carve,
+                  int64_t runs) {
     if (!forward.persistent) {
       a = carve.Floats(4 * at.H * at.padded);
       return;
     }
     packed = carve.Bytes(PackedBytes(forward, at.value_bytes));
-    exchange_bytes = ExchangeBytes(forward, at);
-    exchange = carve.Bytes(exchange_bytes);
+    exchange = ExchangeMemory(at, forward, carve, runs);
   }
 };
 
-/// One direction of an op: what its kernels are told, and what happens at the borders of runs.
+/// One direction of an op: what its kernels are told, and what happens at the borders of runs, on the
+/// context's stream.
 class Direction {
  public:
   Direction(const ops::BnLstmOperands& op, const BnLstmLayout& at, int64_t r,
             const Context& context);
 
   const BnLstmLayout& at() const { return at_; }
+  const Context& context() const { return context_; }
   const Places& places() const { return places_; }
   const void* wx() const { return weights_; }
   const void* wh() const {
@@ -123,33 +150,37 @@ class Direction {
 /// they were not kept.
 class ForwardSteps {
  public:
-  ForwardSteps(const Direction& direction, const StepMemory& memory, const InputMemory& inputs,
-               const BnLstmChoice& choice, const RecurrentMemory& recurrent, bool measure,
-               const Context& context)
+  /// `beside` is the same direction, on the stream for what goes before the steps.
+  ForwardSteps(const Direction& direction, const Direction& beside, const StepMemory& memory,
+               const InputMemory& inputs, const BnLstmChoice& choice,
+               const RecurrentMemory& recurrent, bool measure)
       : direction_(direction),
+        beside_(beside),
         memory_(memory),
         inputs_(inputs),
         choice_(choice),
         recurrent_(recurrent),
         measure_(measure),
-        context_(context) {}
+        context_(direction.context()) {}
 
   /// Before the first run.
   void Begin() const;
-  /// The run that begins at step s, of one direction or of two that are `together`; the products of
-  /// its inputs are in memory.
+  /// Before the run that begins at step s: what its kernels want beside the products of its inputs, which
+  /// are in memory.
+  void Before(int64_t s) const;
+  /// That run, of one direction or of two that are `together`.
   static void Run(const std::vector<const ForwardSteps*>& directions, int64_t s);
 
  private:
   template <class Value>
   void Steps(int64_t begin, int64_t end) const;
-  /// What the persistent kernel is told, after what has to be there for it.
+  /// What the persistent kernel is told.
   template <class Value>
-  ForwardRun<Value> Prepare(int64_t begin, int64_t end) const;
+  ForwardRun<Value> RunOf(int64_t begin, int64_t end) const;
   template <class Value>
   static void Run(const std::vector<const ForwardSteps*>& directions, int64_t begin, int64_t end);
 
-  const Direction& direction_;
+  const Direction &direction_, &beside_;
   const StepMemory& memory_;
   const InputMemory& inputs_;
   const BnLstmChoice& choice_;

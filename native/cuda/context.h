@@ -17,6 +17,7 @@ struct Context {
   std::byte* workspace = nullptr;  // of at least Workspace(op) bytes, for this op alone
   const DeviceFacts* device = nullptr;
   int* gave_up = nullptr;  // set by a grid whose blocks have waited too long for one another
+  const Context* beside = nullptr;  // on a second stream of the engine, for ops of `overlaps` alone
 };
 
 }  // namespace bnlstm::cuda

@@ -33,10 +33,12 @@ Entry EntryFor() {
             Op op(arguments);
             PlanOf(op, device);  // before anything is captured
             size_t workspace = 0;
+            bool overlaps = false;
             if constexpr (requires { Workspace(op); }) workspace = Workspace(op);
+            if constexpr (requires { Overlaps(op, device); }) overlaps = Overlaps(op, device);
             return {arguments.name,
                     [op = std::move(op)](const Context& context) { cuda::Run(op, context); },
-                    workspace};
+                    workspace, overlaps};
           },
           [](const OpArguments& arguments, const DeviceFacts& device) -> OpSizes {
             const Op op(arguments);

@@ -35,9 +35,14 @@ void ReserveSlots(Queue& queue, const std::vector<size_t>& copies) {
 GraphExecutable::GraphExecutable(std::shared_ptr<Queue> queue, std::vector<Call> calls)
     : queue_(std::move(queue)), calls_(std::move(calls)) {
   size_t workspace_bytes = 0;
-  for (const Call& call : calls_) workspace_bytes = std::max(workspace_bytes, call.workspace_bytes);
+  bool overlaps = false;
+  for (const Call& call : calls_) {
+    workspace_bytes = std::max(workspace_bytes, call.workspace_bytes);
+    overlaps = overlaps || call.overlaps;
+  }
   const std::lock_guard lock(queue_->mutex);
   queue_->Use();
+  if (overlaps) queue_->MakeSecond();
   queue_->Reserve(workspace_bytes, 0);
   Capture();
 }

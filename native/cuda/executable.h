@@ -14,6 +14,7 @@ struct Call {
   std::string name;
   std::function<void(const Context&)> enqueue;
   size_t workspace_bytes = 0;
+  bool overlaps = false;  // it enqueues on the context's second stream too
 };
 
 /// Makes the queue's slots large enough for runs that copy values of so many bytes in and out.

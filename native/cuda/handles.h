@@ -13,6 +13,15 @@ class StreamHandle {
   StreamHandle() {
     Check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
   }
+  /// One whose blocks come before those of other streams.
+  static StreamHandle First() {
+    int least = 0, greatest = 0;
+    Check(cudaDeviceGetStreamPriorityRange(&least, &greatest), "cudaDeviceGetStreamPriorityRange");
+    cudaStream_t stream = nullptr;
+    Check(cudaStreamCreateWithPriority(&stream, cudaStreamNonBlocking, greatest),
+          "cudaStreamCreateWithPriority");
+    return StreamHandle(stream);
+  }
   StreamHandle(const StreamHandle&) = delete;
   StreamHandle& operator=(const StreamHandle&) = delete;
   ~StreamHandle() { cudaStreamDestroy(stream_); }
@@ -20,6 +29,8 @@ class StreamHandle {
   void Synchronize() const { Check(cudaStreamSynchronize(stream_), "cudaStreamSynchronize"); }
 
  private:
+  explicit StreamHandle(cudaStream_t stream) : stream_(stream) {}
+
   cudaStream_t stream_ = nullptr;
 };
 

@@ -18,6 +18,9 @@ OpSizes Sizes(const ops::BnLstmPack& op);
 /// Which plan serves the op, and why (cuda/bn_lstm_plan.h).
 OpPlan Plan(const ops::BnLstm& op, const DeviceFacts& device);
 OpPlan Plan(const ops::BnLstmBackward& op, const DeviceFacts& device);
+/// Whether it enqueues on the context's second stream too.
+bool Overlaps(const ops::BnLstm& op, const DeviceFacts& device);
+bool Overlaps(const ops::BnLstmBackward& op, const DeviceFacts& device);
 
 void Run(const ops::Linear& op, const Context& context);
 void Run(const ops::LinearBackward& op, const Context& context);

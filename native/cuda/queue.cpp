@@ -38,7 +38,10 @@ DeviceFacts FactsOf(int device, bool tf32) {
 }  // namespace
 
 Queue::Queue(int device, bool tf32)
-    : device_(Select(device)), facts_(FactsOf(device, tf32)), blas_(record, tf32) {}
+    : device_(Select(device)),
+      record(StreamHandle::First()),
+      facts_(FactsOf(device, tf32)),
+      blas_(record, tf32) {}
 
 DeviceMemory Queue::Memory() {
   Use();
@@ -128,6 +131,11 @@ void Queue::Wait() const {
 
 void Queue::Drain() const {
   for (const StreamHandle* stream : {&up, &compute, &record, &down}) cudaStreamSynchronize(*stream);
+  if (second_) cudaStreamSynchronize(second_->stream);
+}
+
+void Queue::MakeSecond() {
+  if (!second_) second_.emplace(context(), facts_.tf32);
 }
 
 void Queue::ClearCache() {
@@ -141,7 +149,8 @@ void Queue::ClearCache() {
 }
 
 Context Queue::context() const {
-  return {record, &blas_, workspace_.data(), &facts_, gave_up_.get()};
+  return {record,  &blas_,         workspace_.data(),
+          &facts_, gave_up_.get(), second_ ? &second_->context : nullptr};
 }
 
 void Queue::CheckWaits() const {

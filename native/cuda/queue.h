@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 
 #include "core/engine.h"
 #include "cuda/blas.h"
@@ -60,6 +61,9 @@ class Queue {
     }
   }
 
+  /// Makes the second stream of contexts, if there is none yet: its cuBLAS has a workspace of its own.
+  void MakeSecond();
+
   /// After a run has ended: throws kDevice where a grid has given up, of it or of any other.
   void CheckWaits() const;
 
@@ -81,9 +85,22 @@ class Queue {
 
  public:
   std::mutex mutex;
-  const StreamHandle compute, up, down, record;
+  const StreamHandle compute, up, down;
+  const StreamHandle
+      record;  // before the second, so that steps do not wait for what is beside them
 
  private:
+  struct Second {
+    StreamHandle stream;
+    Blas blas;
+    Context context;
+    explicit Second(const Context& first, bool tf32) : blas(stream, tf32), context(first) {
+      context.stream = stream;
+      context.blas = &blas;
+      context.workspace = nullptr;  // the other's
+    }
+  };
+
   void Wait() const;
   void Drain() const;  // ignores errors
   Buffer NewMemory(size_t bytes);
@@ -92,6 +109,7 @@ class Queue {
   const StreamHandle
       memory_;  // of allocations: never captured, and nothing waits for programs there
   Blas blas_;
+  std::optional<Second> second_;
   const PinnedFlag gave_up_;
   Buffer workspace_, cache_;  // cache_: made when it is first cleared
   Slot slots_[kSlots];

@@ -14,7 +14,7 @@ namespace bnlstm::cuda {
 // and they add up what they have. So a block reads a quarter of what there is.
 
 constexpr size_t kVectorBytes = 16;  // what is written, and read, at once
-constexpr int kUnitsOfBlock = 8, kWarpsOfBlock = 8, kBlocksOfGroup = 4;
+constexpr int kUnitsOfBlock = 8, kWarpsOfBlock = 8, kBlocksOfGroup = 4, kLanesOfWarp = 32;
 constexpr int64_t UnitBlocks(int64_t units) { return (units + kUnitsOfBlock - 1) / kUnitsOfBlock; }
 /// Whole groups: the last blocks may have no unit.
 constexpr int64_t PersistentBlocks(int64_t units) {
@@ -31,17 +31,19 @@ constexpr int TileRows(int64_t batch) {
 /// `slices` of k times `parts` of the batch are the warps; the same for all blocks.
 struct Split {
   int slices = 0, parts = 0;
-  int items = 0;  // of each warp along k: four vectors of 16 bytes
+  int items = 0;  // of each warp along k: kVectorsOfItem
   int tiles = 0;  // of each warp along the rows
 };
 
 /// Items of the whole product: groups have no half ones.
+constexpr int kVectorsOfItem = 4;
 template <class Value>
 constexpr int Items(int64_t blocks) {
-  return static_cast<int>(blocks * kUnitsOfBlock * static_cast<int64_t>(sizeof(Value)) / 64);
+  constexpr int64_t kValues = kVectorsOfItem * kVectorBytes / sizeof(Value);
+  return static_cast<int>(blocks * kUnitsOfBlock / kValues);
 }
 
-constexpr int kItemVectors = 4 * kTileRows;
+constexpr int kItemVectors = kVectorsOfItem * kTileRows;
 /// Vectors of one gate's or state's values of a step in the exchange, a plane (device/exchange.h).
 template <class Value>
 constexpr int64_t ExchangeVectors(int64_t blocks, int rows) {
@@ -49,11 +51,13 @@ constexpr int64_t ExchangeVectors(int64_t blocks, int rows) {
 }
 /// What a group adds up: [blocks][4 from][8 units][lanes], of a lane's rows; used again by every step.
 constexpr int64_t GroupVectors(int64_t blocks) {
-  return blocks * kBlocksOfGroup * kUnitsOfBlock * 32;
+  return blocks * kBlocksOfGroup * kUnitsOfBlock * kLanesOfWarp;
 }
 
 /// Rows of a lane: 1, 2 or 4.
-constexpr int RowsOfLanes(int64_t batch) { return batch <= 32 ? 1 : batch <= 64 ? 2 : 4; }
+constexpr int RowsOfLanes(int64_t batch) {
+  return batch <= kLanesOfWarp ? 1 : batch <= 2 * kLanesOfWarp ? 2 : 4;
+}
 
 /// A slice's sums lie in shared memory as [8 units][two columns and the other two][pairs of rows], as the
 /// tensor cores leave them: where a pair lies, and from two columns to the others, so that neither
@@ -72,7 +76,7 @@ constexpr size_t SharedBytes(const Split& split, int rows_of_lane, int published
                              size_t value_bytes) {
   const int sums = 2 * split.slices * kUnitsOfBlock * SlotStride(rows_of_lane);
   return static_cast<size_t>(sums) * kVectorBytes +
-         static_cast<size_t>(published * kUnitsOfBlock * 32 * rows_of_lane) * value_bytes;
+         static_cast<size_t>(published * kUnitsOfBlock * kLanesOfWarp * rows_of_lane) * value_bytes;
 }
 
 /// Items of k that a warp of a kernel's two instances has weights of: 64 registers, or as many as it

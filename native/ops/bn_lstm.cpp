@@ -15,6 +15,7 @@ BnLstmPlan PlanOf(const OpArguments& op) {
   const std::string text = op.Text("plan", "auto");
   if (text == "steps") return BnLstmPlan::kSteps;
   if (text == "persistent") return BnLstmPlan::kPersistent;
+  if (text == "overlapped") return BnLstmPlan::kOverlapped;
   Assert(text == "auto", op.name + ": bad option 'plan'");
   return BnLstmPlan::kAuto;
 }

@@ -5,8 +5,9 @@
 
 namespace bnlstm::ops {
 
-/// Which of an engine's ways serves a BN-LSTM: each step by launches of its own, or all steps by one.
-enum class BnLstmPlan { kAuto, kSteps, kPersistent };
+/// Which of an engine's ways serves a BN-LSTM: each step by launches of its own; many steps by one; or so,
+/// with what goes before and after other steps beside them.
+enum class BnLstmPlan { kAuto, kSteps, kPersistent, kOverlapped };
 
 /// The batch-normalised LSTM over a whole sequence, one or two directions (Cooijmans et al. 2016,
 /// eq. 6-8). Gate blocks of every 4H axis are in the paper's order f, i, o, g.
@@ -64,9 +65,9 @@ enum class BnLstmPlan { kAuto, kSteps, kPersistent };
 /// and normalises again; the same bits. It asks for nothing more where steps run again, nor with norm
 /// 'none', where only the sum of both products is kept. An engine may keep more than asked.
 ///
-/// `plan` 'auto' (default), 'steps' or 'persistent': which of the engine's ways must serve the op, the
-/// same for forward and backward, since `saved` is the plan's. 'auto' is the engine's choice. Where the
-/// engine has no such way, or it does not serve the op's shape, Sizes, Plan and Compile throw
+/// `plan` 'auto' (default), 'steps', 'persistent' or 'overlapped': which of the engine's ways must serve
+/// the op, the same for forward and backward, since `saved` is the plan's. 'auto' is the engine's choice.
+/// Where the engine has no such way, or it does not serve the op's shape, Sizes, Plan and Compile throw
 /// kUnsupported and tell what there is. Plans may differ in their last bits.
 ///
 /// Rows that have ended: `lengthStatistics: 'valid'` leaves them out of the statistics, 'all' keeps

@@ -27,6 +27,7 @@ const choices = gpu
       { dtype: 'bf16', plan: 'steps' },
       { dtype: 'f32', plan: 'persistent', tf32: true },
       { dtype: 'bf16', plan: 'persistent' },
+      { dtype: 'bf16', plan: 'overlapped' },
     ]
   : [{ dtype: 'f32' }, { dtype: 'bf16' }];
 for (const choice of choices)

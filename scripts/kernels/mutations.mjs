@@ -1,6 +1,7 @@
 // Deliberate bugs of the CUDA engine, each of a kind that is easily made. The tests that are named
 // must fail with it, on the emulator.
 import { laneMutations } from './lane_mutations.mjs';
+import { overlapMutations } from './overlap_mutations.mjs';
 import { persistentMutations } from './persistent_mutations.mjs';
 
 /**
@@ -263,5 +264,6 @@ Queue::Slot& Queue::Release() {
     tests: lstm,
   },
   ...laneMutations,
+  ...overlapMutations,
   ...persistentMutations,
 ];

@@ -411,14 +411,14 @@ export const persistentMutations = [
   {
     name: 'forward finds what the run before has exchanged',
     file: 'bn_lstm_sequence.cu',
-    from: '  Check(cudaMemsetAsync(recurrent_.exchange, 0xff, recurrent_.exchange_bytes, context_.stream),\n        "cudaMemsetAsync");\n',
+    from: '  recurrent_.exchange.Clear(s, beside_.context());\n',
     to: '',
     tests: numbers,
   },
   {
     name: 'backward finds what the run before has exchanged',
     file: 'bn_lstm_backward.cu',
-    from: '    Check(cudaMemsetAsync(scratch_.exchange, 0xff, scratch_.exchange_bytes, context_.stream),\n          "cudaMemsetAsync");\n',
+    from: '    if (choices_.backward.persistent) scratch_.exchange.Clear(begin, beside_.context());\n',
     to: '',
     tests: numbers,
   },

@@ -71,7 +71,10 @@ describe('planGpuBench', () => {
     [{ shape: '8,0' }, '--shape: expected an integer ≥ 1, got 0'],
     [{ dtype: 'f64' }, /^--dtype: expected "f32" or "tf32" or "bf16" or "f16", got "f64"/],
     [{ pass: 'inference' }, '--pass: expected "forward" or "train", got "inference"'],
-    [{ plan: 'fast' }, '--plan: expected "auto" or "steps" or "persistent", got "fast"'],
+    [
+      { plan: 'fast' },
+      '--plan: expected "auto" or "steps" or "persistent" or "overlapped", got "fast"',
+    ],
     [{ dtype: 'f16', device: 'cpu' }, '--dtype: expected one that this device has, got "f16"'],
     [{ device: 'cpu:pdp11' }, /cpu:pdp11/],
   ])('refuses %j', (values, message) => {

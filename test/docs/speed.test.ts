@@ -87,4 +87,13 @@ describe('the table of plans on a GPU', () => {
       '| bf16 | 1,024 | 64 | train | – | 40.0 | – | – |',
     ]);
   });
+
+  it('has a third plan where it was measured', () => {
+    const [titles, , ...lines] = plansText([...rows, rowOf('overlapped', 7)]).split('\n');
+    expect(titles).toContain('| persistent | overlapped | cuDNN STANDARD |');
+    expect(lines[1]).toBe(
+      '| bf16 | 512 | 64 | train | 25.0 | 8.00 | 7.00 | 16.0 (2.00×) | 6.00 (0.75×) |',
+    );
+    expect(lines[3]).toBe('| bf16 | 1,024 | 64 | train | – | 40.0 | – | – | – |');
+  });
 });

@@ -42,6 +42,8 @@ describe.skipIf(!emulated)('a plan that is asked for', () => {
     ['steps', bf16],
     ['persistent', bf16],
     ['persistent', { tf32: true }],
+    ['overlapped', bf16],
+    ['overlapped', { tf32: true }],
   ] as const)('serves forward and backward, and is told: %s, %o', async (plan, options) => {
     await withModel(modelOf(plan, options), layers, async (model) => {
       expect(recurrent(model).map(({ op, plan }) => [op, plan])).toEqual([
@@ -75,27 +77,30 @@ describe.skipIf(!emulated)('a plan that is asked for', () => {
     }
   });
 
-  test('is refused where it does not serve the layer, before anything is computed', async () => {
-    const refused = (call: () => unknown, why: string) =>
-      expectError(
-        call,
-        'ERR_BNLSTM_UNSUPPORTED',
-        new RegExp(`plan: expected 'auto' or 'steps', got 'persistent': .*${why}`),
-      );
-    await withModel(modelOf('persistent'), layers, async (model) => {
-      await refused(() => recurrent(model), "neither dtype 'bf16' nor tf32 was asked for");
-      const batch = noiseBatch({ count: 5 });
-      await refused(() => trainerOf(model).step(batch), 'neither dtype');
-    });
-    const wide = [bnLstm({ hidden: 33, maxSteps: 6 }), lastStep(), linear(4)];
-    await withModel(modelOf('persistent', bf16), wide, async (model) => {
-      await refused(() => recurrent(model), '33 hidden units need 8 multiprocessors');
-    });
-    await withModel(modelOf('persistent', bf16), layers, async (model) => {
-      await refused(() => model.plan({ ...shape, batchSize: 129 }), 'a batch of 129 rows');
-      expect(recurrent(model).length).toBe(3); // the model can be used on
-    });
-  });
+  test.each(['persistent', 'overlapped'] as const)(
+    'is refused where it does not serve the layer, before anything is computed: %s',
+    async (plan) => {
+      const refused = (call: () => unknown, why: string) =>
+        expectError(
+          call,
+          'ERR_BNLSTM_UNSUPPORTED',
+          new RegExp(`plan: expected 'auto' or 'steps', got '${plan}': .*${why}`),
+        );
+      await withModel(modelOf(plan), layers, async (model) => {
+        await refused(() => recurrent(model), "neither dtype 'bf16' nor tf32 was asked for");
+        const batch = noiseBatch({ count: 5 });
+        await refused(() => trainerOf(model).step(batch), 'neither dtype');
+      });
+      const wide = [bnLstm({ hidden: 33, maxSteps: 6 }), lastStep(), linear(4)];
+      await withModel(modelOf(plan, bf16), wide, async (model) => {
+        await refused(() => recurrent(model), '33 hidden units need 8 multiprocessors');
+      });
+      await withModel(modelOf(plan, bf16), layers, async (model) => {
+        await refused(() => model.plan({ ...shape, batchSize: 129 }), 'a batch of 129 rows');
+        expect(recurrent(model).length).toBe(3); // the model can be used on
+      });
+    },
+  );
 });
 
 describe.skipIf(!emulated)('a run that goes on', () => {
@@ -114,20 +119,21 @@ describe.skipIf(!emulated)('a run that goes on', () => {
   };
 
   test.each([
-    ['steps', 'steps', ['persistent', 'auto']],
-    ['persistent', 'auto', ['steps']],
+    ['steps', 'steps', ['persistent', 'auto', 'overlapped']],
+    ['persistent', 'auto', ['steps', 'overlapped']],
     ['auto', 'persistent', ['steps']],
+    ['overlapped', 'overlapped', ['persistent']],
   ] as const)(
     'must have the plan that served it, whether it was asked for or chosen: %s, %s',
     async (begun, goesOn, others) => {
       await withFolder(async (directory) => {
         await trainUntil(training(begun), 3, { directory });
-        const [there, here] = begun === 'steps' ? ['steps', 'persistent'] : ['persistent', 'steps'];
-        const both = new RegExp(
-          `plan: expected \\[.*"0 bnLstm: ${there}".*got \\[.*"0 bnLstm: ${here}"`,
-        );
+        const served = (plan: BnLstmPlan) => (plan === 'auto' ? 'persistent' : plan);
         const further = { directory, resume: true };
         for (const other of others) {
+          const both = new RegExp(
+            `plan: expected \\[.*"0 bnLstm: ${served(begun)}".*got \\[.*"0 bnLstm: ${served(other)}"`,
+          );
           await expectError(() => finish(other, further), 'ERR_BNLSTM_CHECKPOINT', both);
         }
         const whole = await finish(begun);

@@ -96,7 +96,7 @@ describe('model.plan', () => {
   });
 
   test('a plan of GPUs is refused on a CPU, whatever needs it first', async () => {
-    for (const plan of ['steps', 'persistent'] as const) {
+    for (const plan of ['steps', 'persistent', 'overlapped'] as const) {
       await withModel({ ...options, plan }, layers, async (model) => {
         const shape = { steps: 6, batchSize: 5 };
         const words = new RegExp(

@@ -199,14 +199,17 @@ TEST(CudaPlanSaysWhyNotPersistent) {
       op.plan = Plan::kAuto;
       CHECK(!choose(op, device).persistent);
       CHECK_EQ(choose(op, device).why, kBlocks13 + "'persistent' does not serve it, as " + why);
-      op.plan = Plan::kPersistent;
-      try {
-        choose(op, device);
-        check::Fail(__FILE__, __LINE__, "served: ", why);
-      } catch (const Error& error) {
-        CHECK_EQ(error.code(), std::string(kUnsupported));
-        CHECK_EQ(std::string(error.what()),
-                 "plan: expected 'auto' or 'steps', got 'persistent': " + why);
+      for (const auto& [plan, name] :
+           {std::pair(Plan::kPersistent, "persistent"), {Plan::kOverlapped, "overlapped"}}) {
+        op.plan = plan;
+        try {
+          choose(op, device);
+          check::Fail(__FILE__, __LINE__, "served: ", why);
+        } catch (const Error& error) {
+          CHECK_EQ(error.code(), std::string(kUnsupported));
+          CHECK_EQ(std::string(error.what()),
+                   std::string("plan: expected 'auto' or 'steps', got '") + name + "': " + why);
+        }
       }
       op.plan = Plan::kSteps;
       CHECK_EQ(choose(op, device).why, kBlocks13 + "it was asked for");
@@ -278,10 +281,36 @@ TEST(CudaPlanSaysWhatItTakes) {
   CHECK_EQ(cuda::ExchangeBytes(ChooseBackward(op, kH100), cuda::BnLstmLayout(op)), size_t{0});
 }
 
+/// Shorter runs, with memory of two; one at a time where backward runs steps again.
+TEST(CudaPlanOverlapsRuns) {
+  ops::BnLstm op = Layer(true, 100, 64);
+  const BnLstmChoice alone = ChooseForward(op, kH100);
+  const cuda::BnLstmLayout whole(op);
+  op.plan = Plan::kOverlapped;
+  const cuda::BnLstmLayout at(op);
+  CHECK(at.run < whole.run);
+  for (const int64_t recompute : {0, 1, 1000}) {
+    op.recompute = recompute;
+    const bool again = recompute == 1;
+    const BnLstmChoice forward = ChooseForward(op, kH100), backward = ChooseBackward(op, kH100);
+    CHECK_EQ(forward.name, std::string("overlapped"));
+    CHECK_EQ(backward.name, std::string("overlapped"));
+    CHECK(forward.persistent && forward.overlaps && backward.persistent);
+    CHECK_EQ(backward.overlaps, !again);
+    CHECK_EQ(forward.runs_at_once(), 2);
+    CHECK_EQ(backward.runs_at_once(), again ? 1 : 2);
+    CHECK_EQ(Words(forward.pass), Words(alone.pass));
+    const std::string beside = ", the products before and after them beside other steps";
+    const std::string one = ", nothing beside them as steps run again";
+    CHECK(forward.why.find(beside + ": it was asked for") != std::string::npos);
+    CHECK(backward.why.find((again ? one : beside) + ": it was asked for") != std::string::npos);
+  }
+}
+
 TEST(CudaPlanRunsAsThePlanSays) {
   const EmulatorSettings restore;
   const auto engine = cuda::MakeEngine({.tf32 = true});
-  for (const std::string plan : {"auto", "steps", "persistent"}) {
+  for (const std::string plan : {"auto", "steps", "persistent", "overlapped"}) {
     const LstmRun run(PlainLstm(plan), engine);
     for (size_t i = 1; i < run.ops().size(); ++i) {
       const OpPlan found = engine->Plan(run.ops()[i]);

@@ -9,7 +9,7 @@ TEST(CpuHasNoPlansToChoose) {
   for (const cpu::InstructionSet& set : cpu::InstructionSets()) {
     if (!set.kernels) continue;
     const auto engine = cpu::MakeEngine(*set.kernels);
-    for (const std::string plan : {"steps", "persistent"})
+    for (const std::string plan : {"steps", "persistent", "overlapped"})
       CheckRefused(engine, plan,
                    "plan: expected 'auto', got '" + plan +
                        "': on a CPU there is one way, whatever the instruction set");

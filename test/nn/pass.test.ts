@@ -11,7 +11,7 @@ import type { Recompute } from '../../lib/recompute.js';
 import { noiseBatch } from '../model/support.js';
 
 test('the plan of the network is that of each recurrent op', () => {
-  for (const plan of [undefined, 'auto', 'steps', 'persistent'] as const) {
+  for (const plan of [undefined, 'auto', 'steps', 'persistent', 'overlapped'] as const) {
     const network = Network.open({
       ...{ device: 'cpu', threads: 1, seed: 1, dtype: 'f32', ...(plan && { plan }) },
       input: { kind: 'sequence', width: 3, outcome: 'last-position' },

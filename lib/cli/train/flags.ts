@@ -255,7 +255,7 @@ export const trainFlags: Flags = {
   ...resumableFlags,
   ...group('Device', {
     device: flag('device', 'text', 'D', 'auto (default), cpu, cuda, ...: see `bnlstm doctor`'),
-    plan: flag('plan', 'text', 'P', 'of a GPU: auto (default), steps or persistent'),
+    plan: flag('plan', 'text', 'P', 'of a GPU: auto (default), steps, persistent or overlapped'),
   }),
 };
 

@@ -56,17 +56,25 @@ __global__ void TokenGradient(const int32_t* tokens, int64_t places, const float
   *to = add ? *to + sum : sum;
 }
 
-/// The gradient of the initial state that all rows share: a warp has one unit.
-__global__ void SumOfRows(const float* gradient, int64_t hidden, int64_t padded, int64_t batch,
-                          float* out) {
-  const int64_t j = device::BlockIndex() * kWarpsOfBlock + device::Warp();
-  if (j >= hidden) return;
+/// What is carried out of step 0 [hidden][padded], and where it is wanted: null if nowhere.
+struct StateGradient {
+  const float* carried;
+  float* to;
+};
+
+/// The gradients of the initial states that all rows share: a warp has one unit of h0, or of c0.
+__global__ void SumOfRows(StateGradient h0, StateGradient c0, int64_t hidden, int64_t padded,
+                          int64_t batch) {
+  const int64_t item = device::BlockIndex() * kWarpsOfBlock + device::Warp();
+  const int64_t j = item % hidden;
+  const StateGradient& state = item < hidden ? h0 : c0;
+  if (item >= 2 * hidden || !state.to) return;
   double sum = 0;
   for (int64_t n = device::Lane(); n < batch; n += device::kWarp) {
-    sum += static_cast<double>(gradient[j * padded + n]);
+    sum += static_cast<double>(state.carried[j * padded + n]);
   }
   sum = device::WarpSum(sum);
-  if (device::Lane() == 0) out[j] = static_cast<float>(sum);
+  if (device::Lane() == 0) state.to[j] = static_cast<float>(sum);
 }
 
 }  // namespace bnlstm::cuda

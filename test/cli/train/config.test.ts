@@ -127,7 +127,10 @@ describe('readConfig', () => {
       { ...mnist, training: { recompute: true } },
       ': training.recompute: expected "auto" or "none" or "inputs" or "all" or a number, got true',
     ],
-    [{ ...mnist, plan: 'fast' }, ': plan: expected "auto" or "steps" or "persistent", got "fast"'],
+    [
+      { ...mnist, plan: 'fast' },
+      ': plan: expected "auto" or "steps" or "persistent" or "overlapped", got "fast"',
+    ],
     [{ ...mnist, training: 4 }, ': training: expected an object, got 4'],
     [{ ...mnist, training: { shuffle: 1 } }, ': training.shuffle: expected true or false, got 1'],
     [
