@@ -83,14 +83,17 @@ export function differing(a: CaseResult, b: CaseResult): string[] {
   });
 }
 
+/** Whether kernels serve it that hold all weights, and divide a product by the size of the batch. */
+export const isPersistent = ({ plan }: Way) => plan === 'persistent' || plan === 'overlapped';
+
 /**
  * What differs where the same rows were computed in batches of different size: in any bit; on a GPU
  * by more than sums in another order explain. There cuBLAS may take another kernel for a product of
  * another size, and with it another order of the sum (the emulator's products have one order); and
- * the persistent plan divides a product among its warps by its size.
+ * the persistent kernels divide a product among their warps by its size.
  */
 export function differingRows(way: Way, dtype: FloatType, a: CaseResult, b: CaseResult) {
-  if (!way.device.startsWith('cuda') && way.plan !== 'persistent') return differing(a, b);
+  if (!way.device.startsWith('cuda') && !isPersistent(way)) return differing(a, b);
   const missing = [...a.keys()].filter((name) => !b.has(name));
   return [...missing, ...(dtype === 'f32' ? failures(a, b, usual) : roundedFailures(a, b))];
 }

@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import type { BnLstmCase, CaseResult } from '../../lib/model/bn_lstm_case.js';
 import { native } from '../../lib/native.js';
 import type { BnLstmPlan } from '../../lib/ops/bn_lstm.js';
-import { runOn } from './check_case.js';
+import { isPersistent, runOn } from './check_case.js';
 import { devices } from './devices.js';
 
 export interface Way {
@@ -13,9 +13,10 @@ export interface Way {
 
 /** Of a CPU there is one. */
 export const ways: readonly Way[] = devices.flatMap((device) =>
-  (device.startsWith('cpu') ? (['auto'] as const) : (['steps', 'persistent'] as const)).map(
-    (plan) => ({ device, plan }),
-  ),
+  (device.startsWith('cpu')
+    ? (['auto'] as const)
+    : (['steps', 'persistent', 'overlapped'] as const)
+  ).map((plan) => ({ device, plan })),
 );
 
 /** Products of f32 are exact in their operands, unless `tf32`. */
@@ -35,7 +36,7 @@ function multiprocessors(device: string): number {
 
 /** Why the plan does not serve a case; undefined where it does. */
 export function refusal(way: Way, { B, H, options, ...given }: BnLstmCase, tf32 = false) {
-  if (way.plan !== 'persistent') return undefined;
+  if (!isPersistent(way)) return undefined;
   const [blocks, there] = [4 * Math.ceil(H / 32), multiprocessors(way.device)];
   if (options.dtype !== 'bf16' && !tf32) return "neither dtype 'bf16' nor tf32 was asked for";
   if (given.population && given.firstStep) {
@@ -54,7 +55,7 @@ export async function runOrRefuse(way: Way, given: BnLstmCase, tf32 = false) {
   if (why === undefined) return runBy(way, given, { tf32 });
   await expect(runBy(way, given, { tf32 })).rejects.toMatchObject({
     code: 'ERR_BNLSTM_UNSUPPORTED',
-    message: expect.stringMatching(/^plan: expected 'auto' or 'steps', got 'persistent': /),
+    message: expect.stringMatching(`^plan: expected 'auto' or 'steps', got '${way.plan}': `),
   });
   await expect(runBy(way, given, { tf32 })).rejects.toThrow(why);
   return undefined;
