@@ -20,9 +20,9 @@ export interface DeviceOptions {
   /**
    * Of GPUs: how recurrent layers are computed. 'steps': each step by launches of its own, which
    * serves any shape; 'persistent': many steps by one launch; 'overlapped': the same, with products of
-   * other steps beside them; 'auto': the engine chooses for each layer. What was asked for and is not there, or does not serve a layer's shape, throws
-   * ERR_BNLSTM_UNSUPPORTED when that shape is planned; `model.plan()` tells beforehand. A CPU has one
-   * way, 'auto'. Default 'auto'.
+   * other steps beside them; 'auto': the engine chooses for each layer. What was asked for and is not
+   * there, or does not serve a layer's shape, throws ERR_BNLSTM_UNSUPPORTED when that shape is planned;
+   * `model.plan()` tells beforehand. A CPU has one way, 'auto'. Default 'auto'.
    */
   readonly plan?: BnLstmPlan | undefined;
 }

@@ -333,7 +333,7 @@ struct Backward {
            reinterpret_cast<Value*>(scratch_.db.At(s)));
   }
 
-  /// One launch each for all sums, and for both states: small as they are, each takes as long as two.
+  /// One launch for all sums and one for both states: of such small ones a launch is most of the time.
   void Finish() const {
     const int64_t H = at_.H, r = r_;
     const double* const sums = scratch_.sums;
@@ -343,8 +343,8 @@ struct Backward {
     float* const gates[] = {place(op_.db, 4 * H), place(op_.dgamma_h, 4 * H),
                             place(op_.dgamma_x, 4 * H)};
     float* const cells[] = {place(op_.dgamma_c, H), place(op_.dbeta_c, H)};
-    static_assert(kSumGammaH == kSumBias + 4 && kSumGammaX == kSumGammaH + 4 &&
-                  kSumGammaC == kSumGammaX + 4 && kSumBetaC == kSumGammaC + 1);
+    static_assert(kSumBias == 0 && kSumGammaH == 4 && kSumGammaX == 8 && kSumGammaC == 12 &&
+                  kSumBetaC == 13);
     ForEach(context_, (kSumBetaC + 1) * H, [=] __device__(int64_t i) {
       const int64_t sum = i / H, unit = i % H;
       const bool of_gate = sum < kSumGammaC;
@@ -359,7 +359,7 @@ struct Backward {
     const int64_t H = at_.H, R = at_.R, B = at_.B, padded = at_.padded, r = r_;
     const auto of = [&](const float* carried, const Tensor& out) {
       const int64_t first = op_.learned_state ? r * H : 0;
-      return StateGradient{carried, out ? out.f32() + first : nullptr};
+      return StateGradient{carried, out.f32() + first};
     };
     const StateGradient h0 = of(scratch_.dh, op_.dh0), c0 = of(scratch_.dc, op_.dc0);
     if (op_.learned_state) {
@@ -367,8 +367,8 @@ struct Backward {
     }
     ForEach(context_, B * H, [=] __device__(int64_t i) {
       const int64_t n = i / H, j = i % H, from = j * padded + n, to = n * R * H + r * H + j;
-      if (h0.to) h0.to[to] = h0.carried[from];
-      if (c0.to) c0.to[to] = c0.carried[from];
+      h0.to[to] = h0.carried[from];
+      c0.to[to] = c0.carried[from];
     });
   }
 

@@ -20,8 +20,8 @@ namespace bnlstm::cuda {
 // x, y and their gradients keep the order of the contract; kernels at the borders of a run turn them.
 
 /// Steps of a run, and rows of its products, at most. Where what goes before and after a run is done
-/// beside others, runs are short: beside the first and the last there is only half of it. In the emulator
-/// all are so short that tests have several.
+/// beside others, runs are short: what goes before the first and after the last is beside none. In the
+/// emulator all are so short that tests have several.
 struct RunLimits {
   int64_t steps, rows;
 };

@@ -98,21 +98,26 @@ BnLstmChoice Choose(const ops::BnLstmOperands& op, const BnLstmLayout& at,
   const std::string why_not = fit(op, at, device, shape, &choice.pass);
   if (why_not.empty()) {
     const Split& split = choice.pass.split;
-    const bool overlapped = op.plan == Plan::kOverlapped;
     choice.persistent = true;
-    choice.name = overlapped ? "overlapped" : "persistent";
-    choice.overlaps = overlapped && !(shape.runs_again && BnLstmLayout::ChunkSteps(op, at) < at.T);
+    choice.name = "persistent";
+    std::string beside;
+    if (op.plan == Plan::kOverlapped) {
+      const bool again = shape.runs_again && BnLstmLayout::ChunkSteps(op, at) < at.T;
+      choice.name = "overlapped";
+      choice.overlaps = at.runs(at.T) > 1 && !again;
+      beside = choice.overlaps ? ", the products before and after them beside other steps"
+               : again         ? ", nothing beside them as steps run again"
+                               : ", nothing beside them as all are one run";
+    }
     choice.together = at.R == 2 && 2 * choice.pass.blocks <= device.multiprocessors &&
                       choice.pass.items == kFewItems;
-    choice.why =
-        "one launch for up to " + Number(at.run) + " steps, " + Number(choice.pass.blocks) +
-        " blocks with up to 8 hidden units each, weights in registers, the product shared "
-        "by " +
-        Number(split.slices) + " x " + Number(split.parts) + " warps" +
-        (choice.together ? ", both directions at the same time" : "") +
-        (choice.overlaps ? ", the products before and after them beside other steps" : "") +
-        (overlapped && !choice.overlaps ? ", nothing beside them as steps run again" : "") +
-        (op.plan == Plan::kAuto ? "" : ": it was asked for");
+    choice.why = "one launch for up to " + Number(at.run) + " steps, " +
+                 Number(choice.pass.blocks) +
+                 " blocks with up to 8 hidden units each, weights in registers, the product shared "
+                 "by " +
+                 Number(split.slices) + " x " + Number(split.parts) + " warps" +
+                 (choice.together ? ", both directions at the same time" : "") + beside +
+                 (op.plan == Plan::kAuto ? "" : ": it was asked for");
     return choice;
   }
   if (op.plan != Plan::kAuto) {

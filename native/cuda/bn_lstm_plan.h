@@ -24,7 +24,7 @@ namespace bnlstm::cuda {
 struct BnLstmChoice {
   bool persistent = false;
   bool together = false;  // two directions in one launch: the GPU holds the blocks of both
-  bool overlaps = false;  // what cuda/overlap.h says; not where backward runs steps again
+  bool overlaps = false;  // what cuda/overlap.h says; not where all is one run, or runs again
   PersistentPass pass;    // of the persistent plan
   std::string name, why;  // words for users
 

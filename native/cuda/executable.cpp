@@ -42,7 +42,7 @@ GraphExecutable::GraphExecutable(std::shared_ptr<Queue> queue, std::vector<Call>
   }
   const std::lock_guard lock(queue_->mutex);
   queue_->Use();
-  if (overlaps) queue_->MakeSecond();
+  if (overlaps) queue_->MakeBeside();
   queue_->Reserve(workspace_bytes, 0);
   Capture();
 }
@@ -72,11 +72,14 @@ void GraphExecutable::Capture() {
   } catch (...) {
     cudaStreamEndCapture(queue_->record, &graph);
     if (graph) cudaGraphDestroy(graph);
+    cudaGetLastError();  // streams that have not been joined are an error, of which nobody is to hear
     throw;
   }
   Check(cudaStreamEndCapture(queue_->record, &graph), "cudaStreamEndCapture");
   cudaGraphExec_t made = nullptr;
-  const cudaError_t error = cudaGraphInstantiate(&made, graph, 0);
+  // Each node by the priority of the stream that it was captured from.
+  const cudaError_t error =
+      cudaGraphInstantiate(&made, graph, cudaGraphInstantiateFlagUseNodePriority);
   cudaGraphDestroy(graph);
   Check(error, "cudaGraphInstantiate");
   try {  // or its first launch would take memory, and might find none

@@ -130,12 +130,13 @@ void Queue::Wait() const {
 }
 
 void Queue::Drain() const {
-  for (const StreamHandle* stream : {&up, &compute, &record, &down}) cudaStreamSynchronize(*stream);
-  if (second_) cudaStreamSynchronize(second_->stream);
+  for (const StreamHandle* stream : {&up, &compute, &record, &beside_stream_, &down}) {
+    cudaStreamSynchronize(*stream);
+  }
 }
 
-void Queue::MakeSecond() {
-  if (!second_) second_.emplace(context(), facts_.tf32);
+void Queue::MakeBeside() {
+  if (!beside_) beside_.emplace(context(), beside_stream_, facts_.tf32);
 }
 
 void Queue::ClearCache() {
@@ -150,12 +151,12 @@ void Queue::ClearCache() {
 
 Context Queue::context() const {
   return {record,  &blas_,         workspace_.data(),
-          &facts_, gave_up_.get(), second_ ? &second_->context : nullptr};
+          &facts_, gave_up_.get(), beside_ ? &beside_->context : nullptr};
 }
 
 void Queue::CheckWaits() const {
   if (*static_cast<const volatile int*>(gave_up_.get()) == 0) return;
-  throw Error(kDevice, "a kernel of the plan 'persistent' on cuda:" + std::to_string(device_) +
+  throw Error(kDevice, "a persistent kernel on cuda:" + std::to_string(device_) +
                            " has waited for its own blocks for too long; what it computed is lost, "
                            "and this engine cannot be used any more. Is the GPU shared with "
                            "something that keeps it busy for seconds? The plan 'steps' waits for "

@@ -61,8 +61,8 @@ class Queue {
     }
   }
 
-  /// Makes the second stream of contexts, if there is none yet: its cuBLAS has a workspace of its own.
-  void MakeSecond();
+  /// Makes the context beside that of ops, if there is none yet: its cuBLAS has a workspace of its own.
+  void MakeBeside();
 
   /// After a run has ended: throws kDevice where a grid has given up, of it or of any other.
   void CheckWaits() const;
@@ -86,15 +86,14 @@ class Queue {
  public:
   std::mutex mutex;
   const StreamHandle compute, up, down;
-  const StreamHandle
-      record;  // before the second, so that steps do not wait for what is beside them
+  const StreamHandle record;  // comes first: steps do not wait for what is beside them
 
  private:
-  struct Second {
-    StreamHandle stream;
+  struct Beside {
     Blas blas;
     Context context;
-    explicit Second(const Context& first, bool tf32) : blas(stream, tf32), context(first) {
+    Beside(const Context& of_ops, cudaStream_t stream, bool tf32)
+        : blas(stream, tf32), context(of_ops) {
       context.stream = stream;
       context.blas = &blas;
       context.workspace = nullptr;  // the other's
@@ -109,7 +108,8 @@ class Queue {
   const StreamHandle
       memory_;  // of allocations: never captured, and nothing waits for programs there
   Blas blas_;
-  std::optional<Second> second_;
+  const StreamHandle beside_stream_;
+  std::optional<Beside> beside_;
   const PinnedFlag gave_up_;
   Buffer workspace_, cache_;  // cache_: made when it is first cleared
   Slot slots_[kSlots];

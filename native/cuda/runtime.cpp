@@ -47,8 +47,8 @@ void Check(cudaError_t error, const char* what) {
   if (error == cudaErrorCooperativeLaunchTooLarge) {
     throw Error(
         kDevice,
-        "the GPU has too few multiprocessors free for the plan 'persistent', whose blocks all "
-        "run at the same time: does MPS or another setting limit this process? The plan "
+        "the GPU has too few multiprocessors free for a persistent kernel, whose blocks all run "
+        "at the same time: does MPS or another setting limit this process? The plan "
         "'steps' needs no such thing: " +
             said);
   }

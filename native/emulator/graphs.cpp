@@ -108,8 +108,10 @@ cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus* 
   });
 }
 
-cudaError_t cudaGraphInstantiate(cudaGraphExec_t* exec, cudaGraph_t graph, unsigned long long) {
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t* exec, cudaGraph_t graph,
+                                 unsigned long long flags) {
   return Call([&](State& state) {
+    if ((flags & ~cudaGraphInstantiateFlagUseNodePriority) != 0) return cudaErrorInvalidValue;
     if (!Contains(state.graphs, graph)) return cudaErrorInvalidValue;
     *exec = new CUgraphExec_st{std::make_shared<const GraphNodes>(graph->nodes)};
     state.execs.push_back(*exec);

@@ -100,6 +100,7 @@ enum cudaMemPoolAttr : int { cudaMemPoolAttrReleaseThreshold = 4 };
 
 constexpr unsigned cudaHostAllocDefault = 0, cudaHostAllocPortable = 1;
 constexpr unsigned cudaStreamDefault = 0, cudaStreamNonBlocking = 1;
+constexpr unsigned long long cudaGraphInstantiateFlagUseNodePriority = 8;
 constexpr unsigned cudaEventDefault = 0, cudaEventBlockingSync = 1, cudaEventDisableTiming = 2;
 
 using cudaStream_t = struct CUstream_st*;

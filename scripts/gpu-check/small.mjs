@@ -27,12 +27,16 @@ const choices = gpu
       { dtype: 'bf16', plan: 'steps' },
       { dtype: 'f32', plan: 'persistent', tf32: true },
       { dtype: 'bf16', plan: 'persistent' },
-      { dtype: 'bf16', plan: 'overlapped' },
     ]
   : [{ dtype: 'f32' }, { dtype: 'bf16' }];
 for (const choice of choices)
   for (const plain of [false, true])
     for (const ragged of [false, true]) await useAll(size, { ...choice, plain }, ragged);
+
+// Several runs of steps, with what goes before and after them beside them.
+if (gpu)
+  for (const ragged of [false, true])
+    await useAll({ ...size, steps: 100 }, { dtype: 'bf16', plan: 'overlapped' }, ragged);
 
 // Lanes of two and of four rows, and where there are multiprocessors enough, weights of many items.
 for (const choice of choices.filter(({ plan }) => plan === 'persistent'))

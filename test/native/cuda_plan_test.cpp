@@ -305,6 +305,10 @@ TEST(CudaPlanOverlapsRuns) {
     CHECK(forward.why.find(beside + ": it was asked for") != std::string::npos);
     CHECK(backward.why.find((again ? one : beside) + ": it was asked for") != std::string::npos);
   }
+  op.steps = at.run;
+  CHECK(!ChooseForward(op, kH100).overlaps && !ChooseBackward(op, kH100).overlaps);
+  CHECK(ChooseForward(op, kH100).why.find(", nothing beside them as all are one run: it was") !=
+        std::string::npos);
 }
 
 TEST(CudaPlanRunsAsThePlanSays) {

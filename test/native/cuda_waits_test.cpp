@@ -9,7 +9,7 @@ namespace bnlstm {
 namespace {
 
 const char* const kMessage =
-    "a kernel of the plan 'persistent' on cuda:0 has waited for its own blocks for too long; what "
+    "a persistent kernel on cuda:0 has waited for its own blocks for too long; what "
     "it "
     "computed is lost, and this engine cannot be used any more. Is the GPU shared with something "
     "that "
@@ -107,7 +107,7 @@ TEST(CudaLaunchesTogetherOrNotAtAll) {
     check::Fail(__FILE__, __LINE__, "three blocks on two multiprocessors");
   } catch (const Error& error) {
     CHECK_EQ(error.code(), std::string(kDevice));
-    CHECK(std::string(error.what()).find("the plan 'persistent'") != std::string::npos);
+    CHECK(std::string(error.what()).find("a persistent kernel") != std::string::npos);
     CHECK(std::string(error.what()).find("cudaErrorCooperativeLaunchTooLarge") !=
           std::string::npos);
   }

@@ -13,7 +13,8 @@
 
 namespace bnlstm {
 
-/// Sizes and options of an op, forward and backward; the numbers of its operands are random.
+/// Sizes and options of an op, forward and backward, `directions` and `tokens` among them; the numbers of its
+/// operands are random.
 struct LstmVariant {
   std::string name;
   bool bf16 = false;
@@ -46,6 +47,11 @@ inline LstmCase RandomLstm(const LstmVariant& variant) {
                 {"dcT", random.Normals(B * R * H, 1)}};
   if (const auto norm = options.find("norm"); norm != options.end()) {
     for (const char* gamma : {"gammaX", "gammaH", "gammaC"}) made.given.erase(gamma);
+  }
+  if (made.options.erase("tokens") > 0) {  // of a vocabulary of D
+    made.given.erase("x");
+    std::vector<double>& tokens = made.given["tokens"];
+    for (int64_t i = 0; i < T * B; ++i) tokens.push_back(static_cast<double>(i * i % D));
   }
   if (!lengths.empty()) made.given["lengths"] = lengths;
   if (options.count("seedLow")) made.given["attempt"] = {5};

@@ -109,6 +109,23 @@ describe.each(gpus)('the persistent plan on %s', (device) => {
     }
   });
 
+  const manyRuns = { T: 100, B: 5, D: 3, H: 9 }; // of 32 steps each at most
+  it.each([
+    ['lengths, two directions', { directions: 2 }],
+    ['zoneout', { zoneout: 'sample', zoneoutC: 0.3, zoneoutH: 0.2 }],
+    ['statistics of the sequence', { inputStatistics: 'sequence' }],
+  ] as const)('is the same with other work beside the steps: %s', async (name, options) => {
+    const lengths = name.startsWith('lengths') ? [100, 3, 64, 65, 97] : undefined;
+    const shape = { ...manyRuns, ...(lengths && { lengths }) };
+    const given = randomCase({ ...shape, options: { ...options, eps: 0.1 } });
+    const overlapped = { device, plan: 'overlapped' } as const;
+    const one = await runBy(overlapped, given, { tf32: true });
+    expect(failures(one, oracle(given), ofTf32)).toEqual([]);
+    for (let k = 0; k < 3; ++k) {
+      expect(differing(await runBy(overlapped, given, { tf32: true }), one)).toEqual([]);
+    }
+  });
+
   it('gives the same bits from run to run, and in TF32 others than in f32', async () => {
     const given = randomCase({ T: 7, B: 35, D: 3, H: 29, options: { directions: 2 } });
     const one = await runBy(persistent, given, { tf32: true });

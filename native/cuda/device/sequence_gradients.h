@@ -56,7 +56,7 @@ __global__ void TokenGradient(const int32_t* tokens, int64_t places, const float
   *to = add ? *to + sum : sum;
 }
 
-/// What is carried out of step 0 [hidden][padded], and where it is wanted: null if nowhere.
+/// What is carried out of step 0 [hidden][padded], and where it is wanted.
 struct StateGradient {
   const float* carried;
   float* to;
@@ -68,7 +68,7 @@ __global__ void SumOfRows(StateGradient h0, StateGradient c0, int64_t hidden, in
   const int64_t item = device::BlockIndex() * kWarpsOfBlock + device::Warp();
   const int64_t j = item % hidden;
   const StateGradient& state = item < hidden ? h0 : c0;
-  if (item >= 2 * hidden || !state.to) return;
+  if (item >= 2 * hidden) return;
   double sum = 0;
   for (int64_t n = device::Lane(); n < batch; n += device::kWarp) {
     sum += static_cast<double>(state.carried[j * padded + n]);
