@@ -2,11 +2,11 @@
 // Builds the native code with plain CMake:
 //   node scripts/build.mjs [--kind KIND] [--cuda auto|on|off] [--tests] [--verbose]
 // release   build/Release/bnlstm.node, where the loader looks first
-// sanitize  build/sanitize/bnlstm.node with AddressSanitizer and UndefinedBehaviorSanitizer
+// sanitize  build/sanitize/bnlstm.node with AddressSanitizer and UndefinedBehaviorSanitizer: the CPU's
+//           engine, and that of CUDA on the emulator (on GPUs with --cuda on)
 // thread    build/thread: the native tests alone, with ThreadSanitizer
 // aarch64   build/aarch64: the native tests alone, cross-compiled for 64-bit Arm
 // emulator  build/emulator/bnlstm.node: the CUDA engine runs on the CPU, as the device `emulator`
-// emulator-sanitize  the same with AddressSanitizer and UndefinedBehaviorSanitizer
 // Also for users of the package on a platform without a prebuilt addon, so nothing here may need
 // a development dependency. Environment: CXX; BNLSTM_CUDA for --cuda,
 // BNLSTM_CUDA_ARCHITECTURES as of CMakeLists.txt; CI or BNLSTM_WERROR=1 makes warnings errors.
@@ -21,16 +21,15 @@ import { buildTools, checkNode, fail, root, run, Stop } from './tools.mjs';
 
 const kinds = {
   release: { folder: 'build/Release', sanitize: '', target: 'bnlstm' },
-  sanitize: { folder: 'build/sanitize', sanitize: 'address,undefined', target: 'bnlstm' },
-  thread: { folder: 'build/thread', sanitize: 'thread' },
-  aarch64: { folder: 'build/aarch64', sanitize: '', machine: 'aarch64' },
-  emulator: { folder: 'build/emulator', sanitize: '', target: 'bnlstm', emulator: true },
-  'emulator-sanitize': {
-    folder: 'build/emulator-sanitize',
+  sanitize: {
+    folder: 'build/sanitize',
     sanitize: 'address,undefined',
     target: 'bnlstm',
     emulator: true,
   },
+  thread: { folder: 'build/thread', sanitize: 'thread' },
+  aarch64: { folder: 'build/aarch64', sanitize: '', machine: 'aarch64' },
+  emulator: { folder: 'build/emulator', sanitize: '', target: 'bnlstm', emulator: true },
 };
 
 /**
@@ -80,12 +79,16 @@ function findNvcc() {
  */
 export async function build(options = {}) {
   const { kind = 'release', cuda = cudaDefault, tests = false, verbose = false } = options;
-  const { folder, sanitize, target, machine, emulator = false } = settingsOf(kind);
+  const { folder, sanitize, target, machine, ...others } = settingsOf(kind);
   if (!['auto', 'on', 'off'].includes(cuda))
     throw new Stop('--cuda (or BNLSTM_CUDA) must be auto, on or off');
+  // Sanitizers see nothing of what runs on a GPU: only on request.
+  const onGpus = sanitize && cuda === 'on';
+  const emulator = others.emulator && !onGpus;
 
   const { compiler, generator } = buildTools(machine);
   const werror = Boolean(process.env.CI || process.env.BNLSTM_WERROR);
+  const launcher = process.env.CMAKE_CXX_COMPILER_LAUNCHER;
   const directory = join(root, folder);
   const configure = ['-S', root, '-B', directory, '-G', generator];
   const settings = {
@@ -94,13 +97,14 @@ export async function build(options = {}) {
     CMAKE_LIBRARY_OUTPUT_DIRECTORY: directory,
     CMAKE_RUNTIME_OUTPUT_DIRECTORY: directory,
     BNLSTM_NODE_INCLUDE: nodeIncludes().join(';'),
-    // Sanitizers see nothing of what runs on a GPU: only on request.
-    BNLSTM_CUDA: machine || emulator || (sanitize && cuda === 'auto') ? 'OFF' : cuda.toUpperCase(),
+    BNLSTM_CUDA: machine || emulator || (sanitize && !onGpus) ? 'OFF' : cuda.toUpperCase(),
     BNLSTM_CUDA_ARCHITECTURES: architectures,
     BNLSTM_EMULATOR: emulator ? 'ON' : 'OFF',
     BNLSTM_SANITIZE: sanitize,
     BNLSTM_TESTS: tests || target === undefined ? 'ON' : 'OFF',
     BNLSTM_WERROR: werror ? 'ON' : 'OFF',
+    // Not with ccache. That every file includes what it uses, the release build shows.
+    BNLSTM_PRECOMPILE: process.env.CI && !launcher && kind !== 'release' ? 'ON' : 'OFF',
     ...(machine && { CMAKE_SYSTEM_NAME: 'Linux', CMAKE_SYSTEM_PROCESSOR: machine }),
   };
   for (const [name, value] of Object.entries(settings)) configure.push(`-D${name}=${value}`);

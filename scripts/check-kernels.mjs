@@ -15,6 +15,38 @@ import { fail, root, Stop } from './tools.mjs';
 /** @typedef {Record<string, Record<string, Record<string, string>>>} Kernels by file, name and architecture */
 /** @typedef {{ nvcc: string, kernels: Kernels }} Table */
 
+/**
+ * For those of a row nvcc makes the same PTX but for the name of its target (compared with nvcc 13.0):
+ * its front end, which takes most of the time, runs once for a row.
+ */
+const samePtx = [
+  ['80', '86', '89'],
+  ['100', '120'],
+];
+
+/** Whether some source is another one on another architecture: then no PTX stands for that of another. */
+function asksForArchitecture() {
+  const folder = join(root, 'native/cuda');
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => /\.(cu|h)$/.test(name))
+    .some((name) => /__CUDA_ARCH_(?!LIST__)/.test(readFileSync(join(folder, name), 'utf8')));
+}
+
+/** @param {readonly string[]} architectures @returns {string[]} nvcc's options */
+function codeOptions(architectures) {
+  const rows = asksForArchitecture() ? [] : samePtx;
+  /** @type {Map<string, string[]>} */
+  const targets = new Map();
+  for (const each of architectures) {
+    const [source] = rows.find((row) => row.includes(each)) ?? [each];
+    targets.set(source, [...(targets.get(source) ?? []), `sm_${each}`]);
+  }
+  return [...targets].flatMap(([source, code]) => [
+    '-gencode',
+    `arch=compute_${source},code=[${code.join(',')}]`,
+  ]);
+}
+
 /** What CMakeLists.txt has: there is one list of architectures and one of flags. */
 function cmakeSettings() {
   const text = readFileSync(join(root, 'CMakeLists.txt'), 'utf8');
@@ -55,7 +87,7 @@ async function compileAll(files) {
   const { architectures, flags } = cmakeSettings();
   const every = [
     ...['-std=c++20', '-DNDEBUG', '-DBNLSTM_CUDA_ENGINE', `-I${join(root, 'native')}`, ...flags],
-    ...architectures.flatMap((each) => ['-gencode', `arch=compute_${each},code=sm_${each}`]),
+    ...codeOptions(architectures),
   ];
   const folder = mkdtempSync(join(tmpdir(), 'bnlstm-kernels-'));
   /** @type {Kernels} */

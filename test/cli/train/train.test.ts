@@ -90,32 +90,35 @@ describe('bnlstm train', () => {
     expect(await weights('second')).toEqual(await weights('first'));
   });
 
-  it.each([
-    ['SIGINT', 130],
-    ['SIGTERM', 143],
-    ['SIGHUP', 129],
-  ] as const)('saves at %s, and goes on to the same bits', async (signal, expected) => {
+  describe('with a signal', () => {
     const total = ['--iterations', '1500', '--json']; // more than a pipe holds
-    const whole = await train(`${signal}-whole`, total);
-    expect(whole.code).toBe(0);
-
-    let sent = false;
-    const cut = await train(`${signal}-cut`, total, (stdout, child) => {
-      if (sent || !stdout.includes('"index":9,')) return;
-      sent = true;
-      child.kill(signal);
+    beforeAll(async () => {
+      expect((await train('whole', total)).code).toBe(0);
     });
-    expect(cut.code).toBe(expected);
-    expect(cut.stderr).toMatch(/^Finishing the step and saving; once more ends at once\.$/m);
-    const resume = `bnlstm train --resume ${at(`${signal}-cut`)}`;
-    expect(cut.stderr).toMatch(/^Stopped after step \d+; saved as .*step-\d+\.safetensors: /m);
-    expect(cut.stderr).toContain(resume);
-    expect(recordsOf(cut.stdout).at(-1)).toMatchObject({ type: 'end', stoppedBy: 'aborted' });
 
-    const { code, stdout } = await bnlstm([...resume.split(' ').slice(1), '--json']);
-    expect(code).toBe(0);
-    expect(recordsOf(stdout)[0]).toMatchObject({ type: 'start', resumedAt: expect.any(Number) });
-    expect(await weights(`${signal}-cut`)).toEqual(await weights(`${signal}-whole`));
+    it.each([
+      ['SIGINT', 130],
+      ['SIGTERM', 143],
+      ['SIGHUP', 129],
+    ] as const)('saves at %s, and goes on to the same bits', async (signal, expected) => {
+      let sent = false;
+      const cut = await train(`${signal}-cut`, total, (stdout, child) => {
+        if (sent || !stdout.includes('"index":9,')) return;
+        sent = true;
+        child.kill(signal);
+      });
+      expect(cut.code).toBe(expected);
+      expect(cut.stderr).toMatch(/^Finishing the step and saving; once more ends at once\.$/m);
+      const resume = `bnlstm train --resume ${at(`${signal}-cut`)}`;
+      expect(cut.stderr).toMatch(/^Stopped after step \d+; saved as .*step-\d+\.safetensors: /m);
+      expect(cut.stderr).toContain(resume);
+      expect(recordsOf(cut.stdout).at(-1)).toMatchObject({ type: 'end', stoppedBy: 'aborted' });
+
+      const { code, stdout } = await bnlstm([...resume.split(' ').slice(1), '--json']);
+      expect(code).toBe(0);
+      expect(recordsOf(stdout)[0]).toMatchObject({ type: 'start', resumedAt: expect.any(Number) });
+      expect(await weights(`${signal}-cut`)).toEqual(await weights('whole'));
+    });
   });
 
   it('saves when nobody reads its records any more', async () => {
