@@ -75,13 +75,6 @@ export const overlapMutations = [
     tests,
   },
   {
-    name: 'the state before a chunk is kept beside the steps that lead there',
-    file: 'bn_lstm.cu',
-    from: '    steps.Before(s);\n',
-    to: '    steps.Before(s);\n    Keep(s);\n',
-    tests,
-  },
-  {
     name: 'steps that run again are beside what reads them',
     file: 'bn_lstm_plan.cpp',
     from: 'at.runs(at.T) > 1 && !again',
