@@ -15,7 +15,7 @@ const { values, positionals } = parseArgs({
 });
 const { kind } = values;
 const golden = join(root, 'build/golden.bin');
-const env = { ...process.env, BNLSTM_GOLDEN: golden };
+process.env.BNLSTM_GOLDEN = golden;
 
 /** @param {string} kind @returns {string[]} how to start its runner */
 function command(kind) {
@@ -31,7 +31,6 @@ function command(kind) {
 function bitsOf(kind) {
   const [program, ...args] = command(kind);
   const { status, stdout, stderr } = spawnSync(program, [...args, '--bits'], {
-    env,
     encoding: 'utf8',
   });
   if (status !== 0) throw new Stop(`the runner of ${kind} printed no bits: ${stderr}`);
@@ -67,4 +66,14 @@ try {
   fail(error);
 }
 const [program, ...args] = command(kind);
-become(program, [...args, ...positionals], env);
+if (positionals.length > 0) {
+  become(program, [...args, ...positionals]);
+} else {
+  // Two processes, as most tests have one thread.
+  const shares = ['0/2', '1/2'].map((share) =>
+    run(`share ${share} of the native tests`, program, [...args, '--share', share], true),
+  );
+  for (const ended of await Promise.allSettled(shares)) {
+    if (ended.status === 'rejected') fail(ended.reason);
+  }
+}

@@ -1,4 +1,5 @@
 // The Node-free test runner: bnlstm_native_test [part of a test's name]...
+// or, every N-th test from the K-th: bnlstm_native_test --share K/N
 // or, to compare machines: bnlstm_native_test --bits (see bits.h).
 // Golden cases come from the file that BNLSTM_GOLDEN names (see export-golden.mjs). The last line
 // is always `N passed, N failed`; the exit status is 1 if any failed or none ran.
@@ -55,10 +56,19 @@ int PrintBits() {
 
 int main(int argc, char** argv) {
   if (argc == 2 && std::strcmp(argv[1], "--bits") == 0) return PrintBits();
-  PrintInstructionSets();
+  size_t share = 0, shares = 1;
+  if (argc == 3 && std::strcmp(argv[1], "--share") == 0) {
+    if (std::sscanf(argv[2], "%zu/%zu", &share, &shares) != 2 || share >= shares) {
+      std::fprintf(stderr, "--share: expected K/N with K below N, got %s\n", argv[2]);
+      return 2;
+    }
+    argc = 1;
+  }
+  if (share == 0) PrintInstructionSets();
   int passed = 0, failed = 0;
+  size_t index = 0;
   for (const check::Test& test : check::Tests()) {
-    if (!Wanted(test.name, argc, argv)) continue;
+    if (index++ % shares != share || !Wanted(test.name, argc, argv)) continue;
     const auto began = std::chrono::steady_clock::now();
     const std::string failure = Run(test);
     const double ms =
