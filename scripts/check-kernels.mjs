@@ -16,7 +16,7 @@ import { fail, root, Stop } from './tools.mjs';
 /** @typedef {{ nvcc: string, kernels: Kernels }} Table */
 
 /**
- * For those of a row nvcc makes the same PTX but for the name of its target (compared with nvcc 13.0):
+ * For those of a row nvcc makes the same PTX but for the name of its target (compared for three files, with nvcc 13.0):
  * its front end, which takes most of the time, runs once for a row.
  */
 const samePtx = [

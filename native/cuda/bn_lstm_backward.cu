@@ -333,7 +333,7 @@ struct Backward {
            reinterpret_cast<Value*>(scratch_.db.At(s)));
   }
 
-  /// One launch for all sums and one for both states: of such small ones a launch is most of the time.
+  /// One launch for all sums and one for both states, as they are small.
   void Finish() const {
     const int64_t H = at_.H, r = r_;
     const double* const sums = scratch_.sums;

@@ -8,11 +8,10 @@ namespace {
 
 /// What the two passes differ in.
 struct PassShape {
-  int published;    // gates, or h
-  bool groups;      // of blocks add up
-  bool runs_again;  // steps forward, where they were not kept
+  int published;  // gates, or h
+  bool backward;  // groups of blocks add up; steps run again where they were not kept
 };
-constexpr PassShape kForward{1, false, false}, kBackward{4, true, true};
+constexpr PassShape kForward{1, false}, kBackward{4, true};
 
 int64_t Parts(int64_t n, int64_t parts) { return (n + parts - 1) / parts; }
 
@@ -75,7 +74,7 @@ std::string Fit(const ops::BnLstmOperands& op, const BnLstmLayout& at, const Dev
   pass->blocks = blocks;
   pass->rows = RowsOfLanes(at.B);
   pass->exchange_bytes = static_cast<size_t>(published) * kVectorBytes;
-  pass->group_bytes = shape.groups ? static_cast<size_t>(GroupVectors(blocks)) * kVectorBytes : 0;
+  pass->group_bytes = shape.backward ? static_cast<size_t>(GroupVectors(blocks)) * kVectorBytes : 0;
   return "";
 }
 
@@ -102,7 +101,7 @@ BnLstmChoice Choose(const ops::BnLstmOperands& op, const BnLstmLayout& at,
     choice.name = "persistent";
     std::string beside;
     if (op.plan == Plan::kOverlapped) {
-      const bool again = shape.runs_again && BnLstmLayout::ChunkSteps(op, at) < at.T;
+      const bool again = shape.backward && BnLstmLayout::ChunkSteps(op, at) < at.T;
       choice.name = "overlapped";
       choice.overlaps = at.runs(at.T) > 1 && !again;
       beside = choice.overlaps ? ", the products before and after them beside other steps"

@@ -12,19 +12,7 @@
 namespace bnlstm {
 namespace {
 
-using Options = std::map<std::string, Option>;
-
 const std::vector<double> kLengths = {7, 1, 4, 7, 2, 6, 3, 7, 5, 7, 7};
-const Options kZoneout = {{"zoneout", "sample"},
-                          {"zoneoutC", 0.3},
-                          {"zoneoutH", 0.2},
-                          {"seedLow", 9.0},
-                          {"stream", 40.0}};
-
-Options With(Options options, const Options& more) {
-  options.insert(more.begin(), more.end());
-  return options;
-}
 
 const std::vector<LstmVariant> kVariants = {
     {"plain"},

@@ -10,8 +10,6 @@
 namespace bnlstm {
 namespace {
 
-using Options = std::map<std::string, Option>;
-
 /// Which of two things ended first, of runs whose parts are named by a letter and their number.
 struct Trace {
   std::vector<std::string> ended;
@@ -69,15 +67,6 @@ TEST(CudaOverlapIsBesideTheSteps) {
   }
 }
 
-const Options kZoneout = {{"zoneout", "sample"},
-                          {"zoneoutC", 0.3},
-                          {"zoneoutH", 0.2},
-                          {"seedLow", 9.0},
-                          {"stream", 40.0}};
-Options With(Options options, const Options& more) {
-  options.insert(more.begin(), more.end());
-  return options;
-}
 const std::vector<double> kLengths = {9, 1, 4, 9, 2, 6, 3};
 
 /// By default of five runs, the last one shorter.

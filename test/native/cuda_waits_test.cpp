@@ -9,11 +9,9 @@ namespace bnlstm {
 namespace {
 
 const char* const kMessage =
-    "a persistent kernel on cuda:0 has waited for its own blocks for too long; what "
-    "it "
-    "computed is lost, and this engine cannot be used any more. Is the GPU shared with something "
-    "that "
-    "keeps it busy for seconds? The plan 'steps' waits for nothing";
+    "a persistent kernel on cuda:0 has waited for its own blocks for too long; what it computed is "
+    "lost, and this engine cannot be used any more. Is the GPU shared with something that keeps it "
+    "busy for seconds? The plan 'steps' waits for nothing";
 
 template <class Body>
 void CheckGivesUp(const Body& body) {

@@ -13,12 +13,25 @@
 
 namespace bnlstm {
 
-/// Sizes and options of an op, forward and backward, `directions` and `tokens` among them; the numbers of its
-/// operands are random.
+using Options = std::map<std::string, Option>;
+
+inline const Options kZoneout = {{"zoneout", "sample"},
+                                 {"zoneoutC", 0.3},
+                                 {"zoneoutH", 0.2},
+                                 {"seedLow", 9.0},
+                                 {"stream", 40.0}};
+
+inline Options With(Options options, const Options& more) {
+  options.insert(more.begin(), more.end());
+  return options;
+}
+
+/// Sizes and options of an op, forward and backward, `directions` and `tokens` among them; the numbers
+/// of its operands are random.
 struct LstmVariant {
   std::string name;
   bool bf16 = false;
-  std::map<std::string, Option> options{};
+  Options options{};
   std::vector<double> lengths{};
   int64_t T = 7, B = 11, D = 3, H = 10;
 };
