@@ -404,8 +404,8 @@ export const persistentMutations = [
   {
     name: 'no memory is counted for what groups add up',
     file: 'bn_lstm_plan.cpp',
-    from: 'pass->group_bytes = shape.groups ?',
-    to: 'pass->group_bytes = !shape.groups ?',
+    from: 'pass->group_bytes = shape.backward ?',
+    to: 'pass->group_bytes = !shape.backward ?',
     tests: plans,
   },
   {
