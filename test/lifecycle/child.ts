@@ -15,9 +15,9 @@ const prelude = `
 import { Worker } from 'node:worker_threads';
 import { bnLstm, crossEntropy, lastStep, linear, rmsprop, sequential } from '../../dist/index.js';
 const hidden = 64;
-const batchOf = (steps) => ({
-  inputs: Float32Array.from({ length: 32 * steps }, (_, k) => Math.sin(k)),
-  size: 32, steps, targets: new Int32Array(32),
+const batchOf = (steps, size = 32) => ({
+  inputs: Float32Array.from({ length: size * steps }, (_, k) => Math.sin(k)),
+  size, steps, targets: new Int32Array(size),
 });
 const build = async () => {
   const layers = [bnLstm({ hidden, maxSteps: 100 }), lastStep(), linear(4)];
@@ -26,16 +26,18 @@ const build = async () => {
   return { model, trainer };
 };
 /**
- * A batch whose training step takes about \`seconds\` here and now, whatever the build. The trial is
- * long enough that no pause of this process makes it look many times slower than it is.
+ * A batch whose training step takes about \`seconds\` here and now, whatever the build, if no more than
+ * 6400 rows do. Its steps are few: over thousands gradients overflow. The trial is long enough that no
+ * pause of this process makes it look many times slower than it is.
  */
 const slowBatch = async (trainer, seconds) => {
-  await trainer.step(batchOf(10));
-  for (let steps = 10; ; steps *= 2) {
+  const steps = 100;
+  await trainer.step(batchOf(steps));
+  for (let rows = 4; ; rows *= 2) {
     const began = performance.now();
-    await trainer.step(batchOf(steps));
+    await trainer.step(batchOf(steps, rows));
     const trial = (performance.now() - began) / 1000;
-    if (trial > 0.1) return batchOf(Math.ceil(Math.max(20, Math.min((steps * seconds) / trial, 20000))));
+    if (trial > 0.1) return batchOf(steps, Math.min(Math.ceil((rows * seconds) / trial), 6400));
   }
 };
 `;
