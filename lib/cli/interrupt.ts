@@ -14,11 +14,17 @@ export interface Interrupt {
  * Not where `onInterrupt` listens to the signal that comes with it.
  */
 export function endWithOutput(output: NodeJS.WritableStream): void {
-  const signals: Readonly<Record<string, InterruptSignal>> = { EPIPE: 'SIGPIPE', EIO: 'SIGHUP' };
+  const signals: Readonly<Record<string, InterruptSignal>> = {
+    EPIPE: 'SIGPIPE',
+    ECONNRESET: 'SIGPIPE', // a socket that is closed while it is written to
+    EIO: 'SIGHUP',
+  };
   output.on('error', (error: NodeJS.ErrnoException) => {
     const signal = signals[error.code ?? ''];
     if (signal === undefined) throw error;
     if (process.listenerCount(signal) === 0) process.exit(interruptCodes[signal]);
+    // A reset raises no signal; where there was one, a second SIGPIPE does nothing.
+    if (signal === 'SIGPIPE') process.emit(signal, signal);
   });
 }
 

@@ -43,7 +43,7 @@ const guides: Readonly<Record<string, readonly ((out: string, app: string) => un
   troubleshooting: [
     (out) => {
       expect(out).toMatch(/^noise 0: (ERR_BNLSTM_NOT_FINITE|gradient norm [\d.]+e\+\d+)$/m);
-      expect(out.match(/^noise 0\.1: gradient norm \d\.\d+$/gm)).toHaveLength(3);
+      expect(out.match(/^noise 0\.1: gradient norm \d+\.\d+$/gm)).toHaveLength(3);
     },
     (out) => {
       const [all, some] = [...out.matchAll(/: (\d+) MiB/g)].map(([, size]) => Number(size));

@@ -26,9 +26,9 @@ const build = async () => {
   return { model, trainer };
 };
 /**
- * A batch whose training step takes about \`seconds\` here and now, whatever the build, if no more than
- * 6400 rows do. Its steps are few: over thousands gradients overflow. The trial is long enough that no
- * pause of this process makes it look many times slower than it is.
+ * A batch whose training step takes about \`seconds\` here and now, whatever the build, if 1000 to 6400
+ * rows do. Its steps are few: over thousands gradients overflow. The trial is long enough that no pause
+ * of this process makes it look many times slower than it is.
  */
 const slowBatch = async (trainer, seconds) => {
   const steps = 100;
@@ -37,7 +37,8 @@ const slowBatch = async (trainer, seconds) => {
     const began = performance.now();
     await trainer.step(batchOf(steps, rows));
     const trial = (performance.now() - began) / 1000;
-    if (trial > 0.1) return batchOf(steps, Math.min(Math.ceil((rows * seconds) / trial), 6400));
+    const wanted = Math.ceil((rows * seconds) / trial);
+    if (trial > 0.1) return batchOf(steps, Math.max(1000, Math.min(wanted, 6400)));
   }
 };
 `;

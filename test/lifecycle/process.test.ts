@@ -132,7 +132,7 @@ describe('several models', () => {
         await model.dispose();
       };
       const resident = () => { globalThis.gc(); return process.memoryUsage().rss / 2 ** 20; };
-      for (let k = 0; k < 50; k++) await life();
+      for (let k = 0; k < 150; k++) await life(); // until the heap of JavaScript has grown
       const before = resident();
       for (let k = 0; k < 200; k++) await life();
       console.log(JSON.stringify({ growth: resident() - before }));

@@ -30,7 +30,8 @@ describe.skipIf(missing)(`a report in ${executablePath} (skipped where there is 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'bnlstm-browser-'));
     browser = await chromium.launch({ executablePath, args });
-  });
+  }, 300_000); // the first start of a browser reads hundreds of megabytes
+
   afterAll(async () => {
     await browser?.close();
     await rm(folder, { recursive: true });
@@ -45,6 +46,7 @@ describe.skipIf(missing)(`a report in ${executablePath} (skipped where there is 
     const url = pathToFileURL(join(folder, 'report.html')).href;
     await writeReport(join(folder, 'report.html'), runs);
     const context = await browser.newContext(options);
+    context.setDefaultTimeout(100_000); // slow machines are right, too
     try {
       const faults: string[] = [];
       await context.route('**', (route) => {

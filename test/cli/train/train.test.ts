@@ -91,7 +91,7 @@ describe('bnlstm train', () => {
   });
 
   describe('with a signal', () => {
-    const total = ['--iterations', '1500', '--json']; // more than a pipe holds
+    const total = ['--iterations', '1500', '--json']; // long enough to be cut
     beforeAll(async () => {
       expect((await train('whole', total)).code).toBe(0);
     });
