@@ -34,8 +34,8 @@ export class ModelPlan {
   readonly batchSize: number;
   readonly training: boolean;
   /**
-   * Of all that lives while the program runs. Parameters, their gradients, the optimizer's state and
-   * packed weights come on top, whatever the batch.
+   * Of all that lives while the program runs. Parameters, their gradients and the optimizer's state
+   * come on top, whatever the batch; on a CPU packed weights, too.
    */
   readonly bytes: number;
   readonly layers: readonly LayerPlan[];

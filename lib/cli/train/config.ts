@@ -57,6 +57,18 @@ function put(into: Json, [key, ...rest]: readonly string[], value: unknown): voi
   if (check.isObject(into[key])) put(into[key], rest, value);
 }
 
+/** Rows that a plan of one launch for many steps holds. */
+const persistentRows = 128;
+
+/** Where nothing is said of the passes after training, they have no more rows than the plan takes. */
+function limitRows(input: Json): void {
+  if (input.plan !== 'persistent' && input.plan !== 'overlapped') return;
+  for (const pass of ['validation', 'statistics']) {
+    const given = input[pass] ?? {};
+    if (check.isObject(given)) input[pass] = { batchSize: persistentRows, ...given };
+  }
+}
+
 export interface ConfigSource {
   /** mnist, csv or npy, as it was typed; absent: the file says. */
   readonly kind?: string | undefined;
@@ -87,6 +99,7 @@ export async function readConfig({ kind, file, flags = {} }: ConfigSource): Prom
   refuseArrays(input, given);
   for (const { path, value } of given) put(input, path, value);
   replaceTotal(input, given);
+  limitRows(input);
   if (file === undefined) refuseMissing(input);
   const parsed = runSchema.safeParse(input);
   if (!parsed.success) {

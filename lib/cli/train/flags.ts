@@ -224,7 +224,12 @@ export const trainFlags: Flags = {
   }),
   ...group('Validation', {
     'validate-every': flag('validation.every', 'number', 'N', 'steps (default: each epoch)'),
-    'validation-batch-size': flag('validation.batchSize', 'number', 'N', 'default 500'),
+    'validation-batch-size': flag(
+      'validation.batchSize',
+      'number',
+      'N',
+      'default 500, or what the plan holds',
+    ),
     'validation-limit': flag('validation.limit', 'number', 'N', 'the first N sequences only'),
     'validation-statistics': flag(
       'validation.statistics',
@@ -244,7 +249,7 @@ export const trainFlags: Flags = {
       'statistics.batchSize',
       'number',
       'N',
-      'of the population statistics at the end (default 500)',
+      'of the population statistics at the end (default 500, or what the plan holds)',
     ),
     'statistics-limit': flag('statistics.limit', 'number', 'N', 'from the first N sequences only'),
   }),
@@ -255,7 +260,12 @@ export const trainFlags: Flags = {
   ...resumableFlags,
   ...group('Device', {
     device: flag('device', 'text', 'D', 'auto (default), cpu, cuda, ...: see `bnlstm doctor`'),
-    plan: flag('plan', 'text', 'P', 'of a GPU: auto (default), steps, persistent or overlapped'),
+    plan: flag(
+      'plan',
+      'text',
+      'P',
+      'of a GPU: auto (default), steps; with --dtype bf16 persistent or overlapped',
+    ),
   }),
 };
 

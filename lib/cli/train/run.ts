@@ -34,6 +34,23 @@ function makeTrainer({ config, task, total }: Plan, model: Model) {
   });
 }
 
+/**
+ * A plan that was asked for has to serve what comes after training, too: better refused before it.
+ * @throws ERR_BNLSTM_UNSUPPORTED
+ */
+function assertPlan({ config, data, task }: Plan, model: Model): void {
+  if (config.plan === 'auto') return;
+  const passes = [
+    { data: data.train, ...config.training },
+    { data: data.train, ...config.statistics },
+    ...(data.validation ? [{ data: data.validation, ...config.validation }] : []),
+  ];
+  for (const { data, batchSize } of passes) {
+    const rows = Math.min(batchSize, data.count ?? batchSize);
+    model.plan({ steps: task.steps, batchSize: rows, training: false });
+  }
+}
+
 function fitOptions({ config, data, folder, resume }: Plan) {
   const { training, validation, earlyStopping, checkpoint, statistics } = config;
   const { batchSize, iterations, epochs, shuffle, lastBatch, reportEvery } = training;
@@ -129,6 +146,7 @@ export async function runTraining(kind: string | undefined, values: FlagValues):
   const plan = await planRun(kind, values);
   const model = await makeModel(plan.config, plan.task);
   try {
+    assertPlan(plan, model);
     await attend(plan, model, values.json === true);
   } finally {
     await model.dispose();

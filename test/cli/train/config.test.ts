@@ -85,6 +85,18 @@ describe('readConfig', () => {
     expect(config).not.toHaveProperty('$schema');
   });
 
+  it('keeps the passes after training to the rows that a plan holds, unless told otherwise', async () => {
+    for (const plan of ['persistent', 'overlapped']) {
+      const flags = { plan, 'validation-batch-size': '7' };
+      const config = await readConfig({ kind: 'mnist', flags });
+      expect(config.validation).toEqual({ batchSize: 7, statistics: 'batch' });
+      expect(config.statistics).toEqual({ batchSize: 128 });
+    }
+    const file = await write({ ...mnist, plan: 'persistent', statistics: { batchSize: 200 } });
+    const { validation, statistics } = await readConfig({ file });
+    expect([validation.batchSize, statistics.batchSize]).toEqual([128, 200]);
+  });
+
   it('takes other data altogether where another kind is named', async () => {
     const file = await write({ data: { kind: 'csv', train: 'a.csv', targets: 'y' } });
     expect((await readConfig({ file, kind: 'mnist' })).data).toMatchObject({ kind: 'mnist' });

@@ -146,6 +146,13 @@ describe('bnlstm train', () => {
     expect(config.training.epochs).toBe(2);
   });
 
+  it('refuses a plan that does not serve before there is a run', async () => {
+    const { code, stderr } = await train('planned', ['--epochs', '1', '--plan', 'persistent']);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^bnlstm: ERR_BNLSTM_UNSUPPORTED: plan: expected 'auto'/);
+    expect(await readdir(folder)).not.toContain('planned');
+  });
+
   it('keeps what is there', async () => {
     const { code, stderr } = await train('plain', []);
     expect(code).toBe(1);
