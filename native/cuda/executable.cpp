@@ -118,9 +118,11 @@ void GraphExecutable::RunTimed(std::vector<double>* seconds) {
 
 template <class Body>
 void GraphExecutable::Alone(const Body& body) {
-  const std::lock_guard lock(queue_->mutex);
-  queue_->Use();
-  queue_->Guard(body);
+  queue_->Guard([&] {
+    const std::lock_guard lock(queue_->mutex);
+    queue_->Use();
+    body();
+  });
 }
 
 void GraphExecutable::Run(const RunContext& context) {

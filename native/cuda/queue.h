@@ -50,12 +50,14 @@ class Queue {
   void Reserve(size_t workspace_bytes, size_t slot_bytes);
 
   /// Calls body. Where it throws, all that was enqueued has ended: nobody else waits for what has
-  /// failed, and the memory that it uses may go at once.
+  /// failed, and the memory that it uses may go at once. Never under `mutex`: it is taken then, as
+  /// waiting for a stream that another thread captures would end that capture.
   template <class Body>
-  void Guard(const Body& body) const {
+  void Guard(const Body& body) {
     try {
       body();
     } catch (...) {
+      const std::lock_guard lock(mutex);
       Drain();
       throw;
     }

@@ -33,7 +33,6 @@ T* SharedMemory() {
 }
 
 inline void SyncBlock() { emulator::WaitForBlock(); }
-inline void SyncWarp() { emulator::WaitForWarp(emulator::Collective::kSyncWarp); }
 
 template <class T>
 T ShuffleXor(T value, int mask) {

@@ -46,8 +46,6 @@ Grid& grid = *new Grid;
 
 const char* Name(Collective kind) {
   switch (kind) {
-    case Collective::kSyncWarp:
-      return "SyncWarp";
     case Collective::kShuffleXor:
       return "ShuffleXor";
     case Collective::kShuffleFrom:

@@ -15,21 +15,14 @@ namespace bnlstm::emulator {
 
 struct Block;
 
-enum class Collective {
-  kSyncWarp,
-  kShuffleXor,
-  kShuffleFrom,
-  kBallot,
-  kMultiplyTiles,
-  kMultiplyTf32Tiles
-};
+enum class Collective { kShuffleXor, kShuffleFrom, kBallot, kMultiplyTiles, kMultiplyTf32Tiles };
 
 struct Warp {
   static constexpr int kLanes = 32, kBoxBytes = 32;
   uint32_t generation = 0;  // collectives that are complete
   int arrived = 0;
   int lanes = 0;
-  Collective kind = Collective::kSyncWarp;  // of the first that arrived
+  Collective kind = Collective::kShuffleXor;  // of the first that arrived
   // What lanes gave. Two boxes in turn: a lane may be at the next collective while others still read.
   alignas(16) std::byte box[2][kLanes][kBoxBytes];
 };

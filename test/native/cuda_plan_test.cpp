@@ -225,7 +225,7 @@ TEST(CudaPlanRefusesWhatRegistersDoNotHold) {
   CHECK(ChooseForward(Layer(true, 1056, 128), kH100).persistent);
 }
 
-/// The times are in bench/results/plans-h200-2026-11-27.json: it was faster wherever it serves.
+/// The times are in bench/results/plans-h200-2026-11-27.json: it was faster wherever both were measured.
 TEST(CudaPlanChoosesWhatWasMeasuredFaster) {
   const struct {
     bool bf16;
@@ -241,6 +241,18 @@ TEST(CudaPlanChoosesWhatWasMeasuredFaster) {
       CHECK_EQ(choice.persistent, persistent);
       CHECK_EQ(choice.why.find("does not serve it") != std::string::npos, !persistent);
     }
+  }
+}
+
+TEST(CudaPlanPacksNoWeightsForASingleStep) {
+  ops::BnLstm op = Layer(true, 128, 64);
+  op.steps = 1;
+  for (const auto choose : {cuda::ChooseForward, cuda::ChooseBackward}) {
+    op.plan = Plan::kAuto;
+    CHECK_EQ(choose(op, kH100).name, "steps");
+    CHECK(choose(op, kH100).why.find("for a single step") != std::string::npos);
+    op.plan = Plan::kPersistent;
+    CHECK(choose(op, kH100).persistent);
   }
 }
 

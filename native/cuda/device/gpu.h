@@ -23,7 +23,6 @@ __device__ inline T* SharedMemory() {
 }
 
 __device__ inline void SyncBlock() { __syncthreads(); }
-__device__ inline void SyncWarp() { __syncwarp(); }
 
 template <class T>
 __device__ inline T ShuffleXor(T value, int mask) {

@@ -7,7 +7,7 @@
 //   int ThreadIndex(), ThreadCount()      of the block, one-dimensional
 //   int64_t BlockIndex(), BlockCount()    of the grid, one-dimensional
 //   T* SharedMemory<T>()                  the dynamic shared memory of the block, 16-byte aligned
-//   void SyncBlock(), SyncWarp()          barriers: called by every thread of the block or warp
+//   void SyncBlock()                      a barrier: called by every thread of the block
 //   T ShuffleXor(T, int mask), T ShuffleFrom(T, int lane)    T: float, double, int; by all 32 lanes
 //   unsigned Ballot(bool)                 by all 32 lanes
 //   int PopCount(unsigned), FirstBit(unsigned)    bits that are set; the lowest of some, from 0
