@@ -21,6 +21,8 @@ export const bnLstmPlans = ['auto', 'steps', 'persistent', 'overlapped'] as cons
  * 'auto', the engine's choice. They may differ in the last bits.
  */
 export type BnLstmPlan = (typeof bnLstmPlans)[number];
+/** Rows of a batch that 'persistent' and 'overlapped' hold (native/cuda/bn_lstm_plan.cpp). */
+export const persistentRows = 128;
 
 /** T steps, B rows, D input size (or vocabulary V), H hidden size, R directions. */
 export interface BnLstmOperands {

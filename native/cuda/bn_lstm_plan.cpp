@@ -62,7 +62,7 @@ std::string Fit(const ops::BnLstmOperands& op, const BnLstmLayout& at, const Dev
   if (at.B > kMostRows) {
     return "a batch of " + Number(at.B) + " rows is too large; it holds " + Number(kMostRows);
   }
-  // The instance for many items spills registers where rows are many, more than that for few does.
+  // The instance for many items spills registers where rows are many.
   using Instance = ItemsOfWarp<Value>;
   const int items = Items<Value>(blocks);
   if (!Divide(items, Instance::kFew, shape, at, device, pass) &&
@@ -80,7 +80,7 @@ std::string Fit(const ops::BnLstmOperands& op, const BnLstmLayout& at, const Dev
 
 /// By the times of bench/results/plans-h200-2026-11-27.json 'auto' takes the persistent plan wherever it
 /// serves: it was faster than `steps`, forward and backward, at all that was measured, on an H200 alone.
-/// Single steps, which services ask for, were not: weights in registers serve none but the first.
+/// Single steps, which services ask for, were not: weights in registers are for steps that follow.
 /// `overlapped` is for those who ask for it: it has not been measured.
 BnLstmChoice Choose(const ops::BnLstmOperands& op, const BnLstmLayout& at,
                     const DeviceFacts& device, const PassShape& shape) {

@@ -1,4 +1,6 @@
 // The option `plan` on the CUDA engine, by the emulator.
+import { readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import {
   adam,
@@ -13,6 +15,8 @@ import {
   selfTest,
 } from '../../lib/index.js';
 import { native } from '../../lib/native.js';
+import { bnlstm } from '../cli/child.js';
+import { table } from '../cli/train/table.js';
 import {
   expectError,
   noiseBatch,
@@ -143,3 +147,32 @@ describe.skipIf(!emulated)('a run that goes on', () => {
     },
   );
 });
+
+test.skipIf(!emulated)(
+  '`bnlstm train` keeps all its passes to it, or refuses before it',
+  async () => {
+    await withFolder(async (folder) => {
+      const data = join(folder, 'data.csv');
+      await writeFile(data, table(150));
+      const train = (out: string, ...args: string[]) => {
+        const task = ['csv', data, '--target', 'label', '--sequence', 'id', '--hidden', '6'];
+        const plan = ['--device', 'emulator', '--dtype', 'bf16', '--plan', 'persistent'];
+        return bnlstm([
+          'train',
+          ...task,
+          ...plan,
+          '--epochs',
+          '1',
+          '--out',
+          join(folder, out),
+          ...args,
+        ]);
+      };
+      expect(await train('kept')).toMatchObject({ code: 0, stderr: '' });
+      const { code, stderr } = await train('refused', '--statistics-batch-size', '140');
+      expect(code).toBe(1);
+      expect(stderr).toContain('a batch of 140 rows is too large; it holds 128');
+      expect(await readdir(folder)).not.toContain('refused');
+    });
+  },
+);

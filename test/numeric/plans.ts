@@ -2,7 +2,7 @@
 import { expect } from 'vitest';
 import type { BnLstmCase, CaseResult } from '../../lib/model/bn_lstm_case.js';
 import { native } from '../../lib/native.js';
-import type { BnLstmPlan } from '../../lib/ops/bn_lstm.js';
+import { type BnLstmPlan, persistentRows } from '../../lib/ops/bn_lstm.js';
 import { isPersistent, runOn } from './check_case.js';
 import { devices } from './devices.js';
 
@@ -45,7 +45,7 @@ export function refusal(way: Way, { B, H, options, ...given }: BnLstmCase, tf32 
   if (blocks > there) {
     return `${H} hidden units need ${blocks} multiprocessors (4 for each 32 units), and the GPU has ${there}`;
   }
-  if (B > 128) return `a batch of ${B} rows is too large; it holds 128`;
+  if (B > persistentRows) return `a batch of ${B} rows is too large; it holds ${persistentRows}`;
   return undefined;
 }
 

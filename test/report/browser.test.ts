@@ -30,12 +30,18 @@ describe.skipIf(missing)(`a report in ${executablePath} (skipped where there is 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'bnlstm-browser-'));
     browser = await chromium.launch({ executablePath, args });
-  }, 300_000); // the first start of a browser reads hundreds of megabytes
+  }, 300_000); // on a slow machine, and not yet in its cache
 
   afterAll(async () => {
     await browser?.close();
     await rm(folder, { recursive: true });
   });
+
+  async function newContext(options?: BrowserContextOptions) {
+    const context = await browser.newContext(options);
+    context.setDefaultTimeout(100_000); // slow machines are right, too
+    return context;
+  }
 
   /** Opens a report of runs and hands it over; then nothing may have been asked for or complained of. */
   async function visit(
@@ -45,8 +51,7 @@ describe.skipIf(missing)(`a report in ${executablePath} (skipped where there is 
   ): Promise<void> {
     const url = pathToFileURL(join(folder, 'report.html')).href;
     await writeReport(join(folder, 'report.html'), runs);
-    const context = await browser.newContext(options);
-    context.setDefaultTimeout(100_000); // slow machines are right, too
+    const context = await newContext(options);
     try {
       const faults: string[] = [];
       await context.route('**', (route) => {
@@ -284,7 +289,7 @@ describe.skipIf(missing)(`a report in ${executablePath} (skipped where there is 
   });
 
   it('lets no script run that might have got in', async () => {
-    const context = await browser.newContext();
+    const context = await newContext();
     const page = await context.newPage();
     await writeReport(join(folder, 'report.html'), [bnLstm]);
     await page.goto(pathToFileURL(join(folder, 'report.html')).href);

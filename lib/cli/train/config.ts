@@ -4,6 +4,7 @@ import * as check from '../../check.js';
 import { BnLstmError } from '../../errors.js';
 import { ioError } from '../../io/atomic.js';
 import { findDuplicateKey } from '../../io/json.js';
+import { persistentRows } from '../../ops/bn_lstm.js';
 import { configError } from './config_error.js';
 import { mapDataFiles } from './data_schema.js';
 import { type FlagValues, readFlags } from './flags.js';
@@ -56,9 +57,6 @@ function put(into: Json, [key, ...rest]: readonly string[], value: unknown): voi
   // What is no object here is refused by the schema.
   if (check.isObject(into[key])) put(into[key], rest, value);
 }
-
-/** Rows that a plan of one launch for many steps holds. */
-const persistentRows = 128;
 
 /** Where nothing is said of the passes after training, they have no more rows than the plan takes. */
 function limitRows(input: Json): void {
